@@ -1,0 +1,131 @@
+use landfall_model::{
+    AutoRegistration, CaCertificate, CaStatus, Certificate, CertificateStatus, CreationId, Principal,
+    RegistryView,
+};
+
+use crate::Refusal;
+
+/// What becomes of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It is that of a registered device. Whether it may connect is for its policies to say.
+    Admit(Principal),
+    /// Its certificate is seen for the first time and is registered now.
+    Register,
+    /// Its certificate is registered but not provisioned yet: the registration goes on from where it is.
+    Resume(CreationId),
+    /// It is kept out.
+    Refuse(Refusal),
+}
+
+/// Decides what becomes of a connection whose chain has been verified.
+///
+/// Pure: the caller reads `view` first, and carries out the admission afterwards.
+pub fn decide(view: &RegistryView) -> Admission {
+    match &view.certificate {
+        None => decide_first_sight(view.ca_certificate.as_ref()),
+        Some(certificate) => decide_registered(certificate, view),
+    }
+}
+
+fn decide_registered(certificate: &Certificate, view: &RegistryView) -> Admission {
+    match (certificate.status, &view.principal) {
+        (CertificateStatus::Active, Some(principal)) => Admission::Admit(principal.clone()),
+        // An ACTIVE certificate always has a principal in the same view; a view without one must not let it in.
+        (CertificateStatus::Active, None) => Admission::Refuse(Refusal::Deactivated),
+        (CertificateStatus::Inactive, _) => Admission::Refuse(Refusal::Deactivated),
+        (CertificateStatus::Revoked, _) => Admission::Refuse(Refusal::Revoked),
+        // Auto-registration is asked about at first sight only: once pending, a certificate is never refused for that.
+        (CertificateStatus::PendingActivation { creation_id }, _) => match &view.ca_certificate {
+            None => Admission::Refuse(Refusal::CaDeleted),
+            Some(ca) => match ca.status {
+                CaStatus::Active => Admission::Resume(creation_id),
+                CaStatus::Inactive => Admission::Refuse(Refusal::CaInactive { ca: ca.id }),
+            },
+        },
+    }
+}
+
+/// Registers a certificate seen for the first time, if its CA certificate allows that.
+fn decide_first_sight(ca: Option<&CaCertificate>) -> Admission {
+    let Some(ca) = ca else {
+        return Admission::Refuse(Refusal::CaDeleted);
+    };
+    match (ca.status, ca.auto_registration) {
+        (CaStatus::Active, AutoRegistration::Enable) => Admission::Register,
+        (CaStatus::Active, AutoRegistration::Disable) => {
+            Admission::Refuse(Refusal::AutoRegistrationDisabled { ca: ca.id })
+        }
+        (CaStatus::Inactive, _) => Admission::Refuse(Refusal::CaInactive { ca: ca.id }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_model::{
+        CaCertificateId, CertificateDer, CertificateId, CertificateMode, UnixTime, Validity,
+    };
+
+    use super::*;
+
+    const CA: CaCertificateId = CaCertificateId::from_sha256([1; 32]);
+    const CREATION: CreationId = CreationId::from_bytes([7; 16]);
+    const NOW: UnixTime = UnixTime::from_secs(1_000);
+
+    fn ca(status: CaStatus, auto_registration: AutoRegistration) -> CaCertificate {
+        CaCertificate {
+            id: CA,
+            status,
+            auto_registration,
+            mode: CertificateMode::Default,
+            der: CertificateDer::new(&[]),
+            validity: Validity { not_before: NOW, not_after: NOW },
+            registered_at: NOW,
+            modified_at: NOW,
+        }
+    }
+
+    fn view(ca: Option<CaCertificate>, status: Option<CertificateStatus>) -> RegistryView {
+        let id = CertificateId::from_sha256([2; 32]);
+        let certificate = status.map(|status| Certificate {
+            id,
+            ca: Some(CA),
+            status,
+            der: CertificateDer::new(&[]),
+            validity: Validity { not_before: NOW, not_after: NOW },
+            registered_at: NOW,
+            modified_at: NOW,
+        });
+        let principal = status.map(|_| principal());
+        RegistryView { ca_certificate: ca, certificate, principal }
+    }
+
+    fn principal() -> Principal {
+        Principal { certificate: CertificateId::from_sha256([2; 32]), things: vec![], policies: vec![] }
+    }
+
+    #[test]
+    fn every_state_has_its_answer() {
+        use Admission::{Admit, Refuse, Register, Resume};
+        use AutoRegistration::{Disable, Enable};
+        use CaStatus::{Active, Inactive};
+
+        let pending = CertificateStatus::PendingActivation { creation_id: CREATION };
+        for (ca, certificate, expected) in [
+            (Some(ca(Active, Enable)), None, Register),
+            (Some(ca(Active, Disable)), None, Refuse(Refusal::AutoRegistrationDisabled { ca: CA })),
+            (Some(ca(Inactive, Enable)), None, Refuse(Refusal::CaInactive { ca: CA })),
+            (None, None, Refuse(Refusal::CaDeleted)),
+            (Some(ca(Active, Disable)), Some(pending), Resume(CREATION)),
+            (Some(ca(Inactive, Enable)), Some(pending), Refuse(Refusal::CaInactive { ca: CA })),
+            (None, Some(pending), Refuse(Refusal::CaDeleted)),
+            (Some(ca(Active, Enable)), Some(CertificateStatus::Active), Admit(principal())),
+            // Devices already registered go on when their CA certificate is deactivated.
+            (Some(ca(Inactive, Disable)), Some(CertificateStatus::Active), Admit(principal())),
+            (Some(ca(Active, Enable)), Some(CertificateStatus::Inactive), Refuse(Refusal::Deactivated)),
+            (Some(ca(Active, Enable)), Some(CertificateStatus::Revoked), Refuse(Refusal::Revoked)),
+        ] {
+            assert_eq!(decide(&view(ca.clone(), certificate)), expected, "{ca:?} {certificate:?}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Admission and registration: what becomes of a device that connects, and all that its registration makes.
+//!
+//! Decisions only. [`decide`] and [`plan`] take what the registry holds as values and give values back; the caller
+//! reads before and writes after.
+
+mod admission;
+mod applicant;
+mod plan;
+mod refusal;
+mod settings;
+mod subject;
+mod template;
+
+pub use admission::{Admission, decide};
+pub use applicant::Applicant;
+pub use plan::{plan, thing_name};
+pub use refusal::Refusal;
+pub use settings::{ExistingThing, IllegalCharacters, Settings, SettingsError, SettingsSource};

@@ -1,0 +1,122 @@
+use landfall_model::{CaCertificateId, CertificateId, InvalidName, Rejection, ThingName};
+use thiserror::Error;
+
+/// Why a device is kept out, or its certificate not provisioned. The text says what was found and what would be right.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Refusal {
+    /// The CA certificate registers nobody by itself.
+    #[error(
+        "auto-registration of CA certificate {ca} is DISABLE; set it to ENABLE, or register the certificate"
+    )]
+    AutoRegistrationDisabled {
+        /// The CA certificate.
+        ca: CaCertificateId,
+    },
+    /// The CA certificate was deleted.
+    #[error("the CA certificate is not registered any more")]
+    CaDeleted,
+    /// The CA certificate registers nobody new.
+    #[error("CA certificate {ca} is INACTIVE; set it to ACTIVE to register its devices")]
+    CaInactive {
+        /// The CA certificate.
+        ca: CaCertificateId,
+    },
+    /// The certificate was set INACTIVE.
+    #[error("the certificate is INACTIVE")]
+    Deactivated,
+    /// A value from the certificate makes a name or an attribute that AWS IoT does not allow.
+    #[error("{target} made from the certificate is not allowed: {problem}")]
+    InvalidName {
+        /// What was to be named.
+        target: &'static str,
+        /// What is wrong with it.
+        problem: InvalidName,
+    },
+    /// The subject lacks a field that a registration needs.
+    #[error("the subject has no {field} ({oid}), which a registration needs; it has: {found}")]
+    MissingSubjectField {
+        /// The field's name.
+        field: &'static str,
+        /// Its object identifier.
+        oid: &'static str,
+        /// The subject as found, cut to a bounded length.
+        found: String,
+    },
+    /// The certificate was revoked.
+    #[error("the certificate is REVOKED")]
+    Revoked,
+    /// A template cannot be rendered for this certificate.
+    #[error("the template of {setting} cannot be rendered: {problem}")]
+    Template {
+        /// The setting that holds the template.
+        setting: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The thing belongs to a device of another CA certificate.
+    #[error("thing {thing} is that of another CA certificate's device")]
+    ThingOfAnotherCa {
+        /// The thing.
+        thing: ThingName,
+    },
+    /// The thing has another device of the same CA certificate already.
+    #[error(
+        "thing {thing} has certificate {principal} already; detach that, or set existing_thing = \"join\" to allow several"
+    )]
+    ThingTaken {
+        /// The thing.
+        thing: ThingName,
+        /// One of the certificates that it has.
+        principal: CertificateId,
+    },
+    /// More attributes than a thing may have.
+    #[error("the subject makes {found} attributes; a thing may have at most {max}")]
+    TooManyAttributes {
+        /// How many there would be.
+        found: usize,
+        /// The most allowed.
+        max: usize,
+    },
+    /// The title names no known kind of device.
+    #[error("the subject's title (T, 2.5.4.12) is {found:?}; it must be iot or greengrass")]
+    UnknownDeviceType {
+        /// The title, cut to a bounded length.
+        found: String,
+    },
+}
+
+impl Refusal {
+    /// The stable name of the reason, for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::AutoRegistrationDisabled { .. } => "auto_registration_disabled",
+            Self::CaDeleted => "ca_deleted",
+            Self::CaInactive { .. } => "ca_inactive",
+            Self::Deactivated => "certificate_inactive",
+            Self::InvalidName { .. } => "invalid_name",
+            Self::MissingSubjectField { .. } => "missing_subject_field",
+            Self::Revoked => "certificate_revoked",
+            Self::Template { .. } => "template_failed",
+            Self::ThingOfAnotherCa { .. } => "thing_of_another_ca",
+            Self::ThingTaken { .. } => "thing_taken",
+            Self::TooManyAttributes { .. } => "too_many_attributes",
+            Self::UnknownDeviceType { .. } => "unknown_device_type",
+        }
+    }
+
+    /// The refusal as the registration log keeps it.
+    pub fn rejection(&self) -> Rejection {
+        Rejection { code: self.code().to_owned(), message: self.to_string() }
+    }
+}
+
+/// How many characters of a certificate's text a refusal repeats.
+const SHOWN_MAX: usize = 200;
+
+/// The start of a text from a certificate, short enough to be logged and stored.
+pub(crate) fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_MAX) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+    }
+}

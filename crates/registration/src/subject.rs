@@ -1,0 +1,220 @@
+use landfall_model::{
+    AttributeName, AttributeValue, Attributes, CreationId, DeviceType, DistinguishedName, InvalidName,
+    SubjectField,
+};
+
+use crate::Refusal;
+use crate::refusal::shown;
+use crate::settings::IllegalCharacters;
+
+/// What a registration needs of a subject, found to be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ValidSubject<'a> {
+    pub(crate) serial_number: &'a str,
+    pub(crate) product_id: &'a str,
+    pub(crate) device_type: DeviceType,
+}
+
+/// Checks that a subject has the fields that a registration needs.
+pub(crate) fn validate(subject: &DistinguishedName) -> Result<ValidSubject<'_>, Refusal> {
+    let required = |field: SubjectField| match subject.field(field) {
+        Some(value) if !value.is_empty() => Ok(value),
+        Some(_) | None => Err(Refusal::MissingSubjectField {
+            field: long_name(field),
+            oid: field.oid(),
+            found: shown(&subject.to_string()),
+        }),
+    };
+    let serial_number = required(SubjectField::SerialNumber)?;
+    let title = required(SubjectField::Title)?;
+    let product_id = required(SubjectField::GenerationQualifier)?;
+    required(SubjectField::CommonName)?;
+    let device_type =
+        DeviceType::from_title(title).ok_or_else(|| Refusal::UnknownDeviceType { found: shown(title) })?;
+    Ok(ValidSubject { serial_number, product_id, device_type })
+}
+
+/// The attributes that a thing gets from its certificate's subject.
+///
+/// Values of a repeated field are joined by commas, in order.
+pub(crate) fn attributes(
+    subject: &DistinguishedName,
+    creation_id: CreationId,
+    illegal: IllegalCharacters,
+) -> Result<Attributes, Refusal> {
+    let mut attributes = Attributes::default();
+    for attribute in subject.attributes() {
+        let name =
+            attribute_name(&attribute.oid).map_err(|problem| invalid("the attribute name", problem))?;
+        if attributes.get(&name).is_some() {
+            continue;
+        }
+        let values: Vec<&str> = subject.values(&attribute.oid).collect();
+        attributes.insert(name, attribute_value(&values.join(","), illegal)?);
+    }
+    let creation_id = attribute_value(&creation_id.to_string(), illegal)?;
+    let name =
+        AttributeName::parse("creation_id").map_err(|problem| invalid("the attribute name", problem))?;
+    attributes.insert(name, creation_id);
+    if attributes.len() > Attributes::TYPED_MAX {
+        return Err(Refusal::TooManyAttributes { found: attributes.len(), max: Attributes::TYPED_MAX });
+    }
+    Ok(attributes)
+}
+
+fn attribute_value(text: &str, illegal: IllegalCharacters) -> Result<AttributeValue, Refusal> {
+    match illegal {
+        IllegalCharacters::Replace => AttributeValue::parse_replacing(text),
+        IllegalCharacters::Refuse => AttributeValue::parse(text),
+    }
+    .map_err(|problem| invalid("the attribute value", problem))
+}
+
+fn invalid(target: &'static str, problem: InvalidName) -> Refusal {
+    Refusal::InvalidName { target, problem }
+}
+
+/// The name that a refusal calls a field by.
+fn long_name(field: SubjectField) -> &'static str {
+    match field {
+        SubjectField::GenerationQualifier => "generationQualifier",
+        SubjectField::Title => "title",
+        SubjectField::CommonName => "commonName",
+        SubjectField::Surname
+        | SubjectField::SerialNumber
+        | SubjectField::Country
+        | SubjectField::Locality
+        | SubjectField::State
+        | SubjectField::Street
+        | SubjectField::Organization
+        | SubjectField::OrganizationalUnit
+        | SubjectField::BusinessCategory
+        | SubjectField::PostalCode
+        | SubjectField::GivenName
+        | SubjectField::DistinguishedNameQualifier
+        | SubjectField::EmailAddress => field.short_name(),
+    }
+}
+
+/// The attribute that a field of the subject becomes; one without a name of its own keeps its object identifier.
+fn attribute_name(oid: &str) -> Result<AttributeName, InvalidName> {
+    AttributeName::parse(match oid {
+        "1.2.840.113549.1.9.1" => "email_address",
+        "2.5.4.3" => "common_name",
+        "2.5.4.4" => "surname",
+        "2.5.4.5" => "serial_number",
+        "2.5.4.6" => "country",
+        "2.5.4.7" => "locality",
+        "2.5.4.8" => "state",
+        "2.5.4.9" => "street",
+        "2.5.4.10" => "organization",
+        "2.5.4.11" => "organizational_unit",
+        "2.5.4.12" => "device_type",
+        "2.5.4.14" => "search_guide",
+        "2.5.4.15" => "business_category",
+        "2.5.4.17" => "postal_code",
+        "2.5.4.18" => "post_office_box",
+        "2.5.4.20" => "phone_number",
+        "2.5.4.30" => "supported_application_context",
+        "2.5.4.31" => "member",
+        "2.5.4.32" => "owner",
+        "2.5.4.42" => "given_name",
+        "2.5.4.43" => "initials",
+        "2.5.4.44" => "product_id",
+        "2.5.4.46" => "distinguished_name",
+        "2.5.4.48" => "protocol_information",
+        "2.5.4.51" => "house_identifier",
+        "2.5.4.65" => "pseudonym",
+        other => other,
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use landfall_model::NameAttribute;
+
+    use super::*;
+
+    pub(crate) fn subject(attributes: &[(&str, &str)]) -> DistinguishedName {
+        let attribute =
+            |(oid, value): &(&str, &str)| NameAttribute { oid: (*oid).into(), value: (*value).into() };
+        DistinguishedName::new(attributes.iter().map(attribute).collect())
+    }
+
+    pub(crate) const WORKSHOP: [(&str, &str); 4] = [
+        ("2.5.4.5", "1234-5678-9123"),
+        ("2.5.4.12", "iot"),
+        ("2.5.4.44", "smart-sensor"),
+        ("2.5.4.3", "example-thing"),
+    ];
+
+    #[test]
+    fn a_subject_needs_its_four_fields() {
+        assert_eq!(validate(&subject(&WORKSHOP)).unwrap().device_type, DeviceType::Iot);
+        for missing in 0..WORKSHOP.len() {
+            let mut fields = WORKSHOP.to_vec();
+            let (oid, _) = fields.remove(missing);
+            let refusal = validate(&subject(&fields)).unwrap_err();
+            assert!(
+                matches!(&refusal, Refusal::MissingSubjectField { oid: found, .. } if *found == oid),
+                "{refusal}"
+            );
+            fields.push((oid, ""));
+            assert_eq!(
+                validate(&subject(&fields)).unwrap_err().code(),
+                "missing_subject_field",
+                "{oid} empty"
+            );
+        }
+    }
+
+    #[test]
+    fn the_title_is_iot_or_greengrass() {
+        for title in ["IoT", "device", "iot ", "*"] {
+            let mut fields = WORKSHOP;
+            fields[1].1 = title;
+            let refusal = validate(&subject(&fields)).unwrap_err();
+            assert_eq!(
+                refusal.to_string(),
+                format!("the subject's title (T, 2.5.4.12) is {title:?}; it must be iot or greengrass")
+            );
+        }
+    }
+
+    #[test]
+    fn attributes_are_those_of_the_block() {
+        let mut fields = WORKSHOP.to_vec();
+        fields.extend([("2.5.4.10", "Acme Inc"), ("2.5.4.11", "A"), ("2.5.4.11", "B"), ("1.2.3.4", "x")]);
+        let creation_id = CreationId::from_bytes([0; 16]);
+        let found = attributes(&subject(&fields), creation_id, IllegalCharacters::Replace).unwrap();
+        let text: Vec<_> = found.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        insta::assert_snapshot!(text.join("\n"), @r"
+        1.2.3.4=x
+        common_name=example-thing
+        creation_id=00000000-0000-0000-0000-000000000000
+        device_type=iot
+        organization=Acme_Inc
+        organizational_unit=A,B
+        product_id=smart-sensor
+        serial_number=1234-5678-9123
+        ");
+    }
+
+    #[test]
+    fn illegal_characters_are_refused_when_that_is_the_setting() {
+        let mut fields = WORKSHOP.to_vec();
+        fields.push(("2.5.4.10", "Acme Inc"));
+        let refused =
+            attributes(&subject(&fields), CreationId::from_bytes([0; 16]), IllegalCharacters::Refuse);
+        assert_eq!(refused.unwrap_err().code(), "invalid_name");
+    }
+
+    #[test]
+    fn a_thing_has_at_most_fifty_attributes() {
+        let oids: Vec<String> = (0..50).map(|number| format!("1.2.3.{number}")).collect();
+        let fields: Vec<_> = oids.iter().map(|oid| (&**oid, "x")).collect();
+        let refused =
+            attributes(&subject(&fields), CreationId::from_bytes([0; 16]), IllegalCharacters::Replace);
+        assert_eq!(refused, Err(Refusal::TooManyAttributes { found: 51, max: 50 }));
+    }
+}
