@@ -1,0 +1,217 @@
+//! What every adapter of the registry must do: one function for each promise, one file for each noun.
+//!
+//! An adapter runs all of them by [`conformance_suite`](crate::conformance_suite). Each function takes an empty registry
+//! and panics when the promise is broken, which fails the adapter's test.
+#![expect(clippy::unwrap_used, reason = "a broken promise fails the test that calls this")]
+
+pub mod ca_certificate;
+pub mod certificate;
+pub mod event;
+pub mod observer;
+pub mod policy;
+pub mod registration;
+pub mod registration_code;
+pub mod samples;
+pub mod thing;
+pub mod thing_type;
+pub mod transaction;
+
+use std::fmt::Debug;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
+use crate::{CommitError, Conflict, Order, Page, PageRequest, Registry, StorageError, Transaction};
+
+/// Expands to one `#[tokio::test]` for each promise.
+///
+/// The argument is an async function or closure without arguments that gives `(Arc<dyn Registry>, guard)`: an empty
+/// registry, and whatever must outlive it.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($make:expr) => {
+        $crate::conformance_suite! { @promises $make;
+            ca_certificate {
+                a_ca_certificate_is_read_back_as_it_was_inserted
+                a_ca_certificate_is_inserted_once
+                an_update_sets_only_what_is_given
+                an_unknown_ca_certificate_is_not_updated
+                only_an_inactive_ca_certificate_is_deleted
+                a_deleted_ca_certificate_leaves_its_devices_and_can_come_back
+                ca_certificates_are_listed_by_page
+            }
+            certificate {
+                a_certificate_is_read_back_as_it_was_inserted
+                a_certificate_is_inserted_once
+                only_a_pending_certificate_is_activated
+                any_status_can_be_set
+                a_thing_is_attached_once
+                a_policy_is_attached_once
+                certificates_are_listed_by_page
+                a_cursor_stays_in_place_while_rows_come_and_change
+            }
+            event {
+                events_wait_in_the_order_of_their_commits
+                delivered_events_do_not_come_back
+                an_event_id_is_never_given_twice
+            }
+            observer {
+                an_observer_hears_before_the_committer_and_in_order
+                an_observer_hears_of_no_conflict
+                every_observer_hears_of_what_comes_after_it
+            }
+            policy {
+                an_existing_policy_stays_as_it_is
+                attached_policies_are_listed_by_page
+            }
+            registration {
+                a_view_of_nothing_is_empty
+                a_view_has_the_certificate_with_what_is_attached
+                a_view_is_as_of_one_moment
+                a_ca_certificate_must_register_devices
+                a_plan_creates_and_activates
+                a_plan_joins_a_thing
+                a_stale_plan_changes_nothing
+                a_plan_is_carried_out_once
+                equal_failures_count_up
+                a_log_goes_on_when_its_certificate_is_registered
+                records_are_listed_by_page
+            }
+            registration_code {
+                a_registration_code_stays_as_it_is
+            }
+            thing {
+                a_thing_is_read_back_as_it_was_inserted
+                a_thing_is_inserted_once
+                a_thing_needs_its_type
+                a_thing_view_has_the_principals_with_their_issuers
+                things_are_listed_by_page
+                things_are_filtered_by_type_and_searchable_attribute
+                principals_are_listed_by_page
+                the_principals_of_a_thing_can_be_expected
+            }
+            thing_type {
+                an_existing_thing_type_stays_as_it_is
+            }
+            transaction {
+                a_transaction_without_changes_succeeds
+                a_change_sees_those_before_it
+                a_conflict_at_the_end_leaves_nothing
+                a_conflict_fails_alone
+                one_of_many_creates_a_thing
+                one_of_many_registers_a_certificate
+                what_was_handed_over_is_carried_out
+            }
+        }
+    };
+    (@promises $make:expr; $($noun:ident { $($promise:ident)+ })+) => {
+        $(mod $noun {
+            use super::*;
+
+            $(#[tokio::test]
+            async fn $promise() {
+                let (registry, _guard) = ($make)().await;
+                $crate::conformance::$noun::$promise(registry.as_ref()).await;
+                drop(registry);
+            })+
+        })+
+    };
+}
+
+/// Commits what must succeed.
+async fn commit(registry: &dyn Registry, build: impl FnOnce(&mut Transaction)) {
+    let mut transaction = Transaction::new();
+    build(&mut transaction);
+    registry.commit(transaction).await.unwrap();
+}
+
+/// Commits what must fail by this conflict.
+async fn conflict(registry: &dyn Registry, expected: Conflict, build: impl FnOnce(&mut Transaction)) {
+    let mut transaction = Transaction::new();
+    build(&mut transaction);
+    assert_conflict(&registry.commit(transaction).await, &expected);
+}
+
+fn assert_conflict(result: &Result<(), CommitError>, expected: &Conflict) {
+    let is_expected = matches!(result, Err(CommitError::Conflict(found)) if found == expected);
+    assert!(is_expected, "expected {expected:?}, found {result:?}");
+}
+
+/// Reads a listing in both directions with pages of several sizes; its items must be these, in ascending order.
+async fn assert_pages<T, R>(expected: &[T], read: impl Fn(PageRequest) -> R)
+where
+    T: Clone + Debug + PartialEq,
+    R: Future<Output = Result<Page<T>, StorageError>>,
+{
+    let mut reversed = expected.to_vec();
+    reversed.reverse();
+    let total = u32::try_from(expected.len()).unwrap();
+    for (order, expected) in [(Order::Ascending, expected), (Order::Descending, &reversed)] {
+        for limit in [1, 2, total.saturating_sub(1).max(1), total.max(1), total + 1, u32::MAX] {
+            let mut after = None;
+            let mut left = expected;
+            loop {
+                let page = read(PageRequest { after, limit, order }).await.unwrap();
+                let size = left.len().min(usize::try_from(limit).unwrap());
+                assert_eq!(page.items, left[..size], "{order:?}, {limit} a page");
+                left = &left[size..];
+                after = page.next;
+                assert_eq!(after.is_some(), !left.is_empty(), "the last page, and only that, has no next");
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// A future that borrows a registry.
+type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// Drives futures together until all are done: each is polled once before any of them is polled again.
+async fn together<T>(mut futures: Vec<Pending<'_, T>>) -> Vec<T> {
+    let mut outputs: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        for (future, output) in futures.iter_mut().zip(&mut outputs).filter(|(_, output)| output.is_none()) {
+            if let Poll::Ready(value) = future.as_mut().poll(context) {
+                *output = Some(value);
+            }
+        }
+        if outputs.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
+}
+
+/// Polls a future once and then drops it.
+async fn poll_once<T>(mut future: Pending<'_, T>) {
+    poll_fn(|context| {
+        let _ = future.as_mut().poll(context);
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_suite_runs_every_promise() {
+        let suite = include_str!("conformance.rs");
+        let nouns = [
+            include_str!("conformance/ca_certificate.rs"),
+            include_str!("conformance/certificate.rs"),
+            include_str!("conformance/event.rs"),
+            include_str!("conformance/observer.rs"),
+            include_str!("conformance/policy.rs"),
+            include_str!("conformance/registration.rs"),
+            include_str!("conformance/registration_code.rs"),
+            include_str!("conformance/thing.rs"),
+            include_str!("conformance/thing_type.rs"),
+            include_str!("conformance/transaction.rs"),
+        ];
+        let promises = nouns.iter().flat_map(|noun| noun.split("pub async fn ").skip(1));
+        for promise in promises.filter_map(|text| text.split('(').next()) {
+            assert!(suite.lines().any(|line| line.trim() == promise), "{promise} is missing in the suite");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What the suite registers; the tests of adapters may register it too. The same number gives the same, another gives another.
+
+use std::sync::Arc;
+
+use landfall_events::{CertificateRegistered, Event};
+use landfall_model::{
+    AccountId, AttributeName, AttributeValue, Attributes, AutoRegistration, CaCertificate, CaCertificateId,
+    CaStatus, Certificate, CertificateDer, CertificateId, CertificateMode, CertificateStatus, CreationId,
+    DeviceType, Outcome, PlannedPolicy, PlannedThing, PlannedThingType, Policy, PolicyName, PolicyVersionId,
+    RegistrationPlan, RegistrationRecord, Rejection, Thing, ThingName, ThingType, ThingTypeName, UnixTime,
+    Validity,
+};
+
+/// The CA certificate that issued the samples.
+pub const CA: CaCertificateId = ca_id(1);
+
+/// When the samples were made.
+pub const NOW: UnixTime = UnixTime::from_millis(1_700_000_000_123);
+
+/// When the samples change.
+pub const LATER: UnixTime = UnixTime::from_millis(1_700_000_123_456);
+
+/// The id of a CA certificate.
+pub const fn ca_id(number: u8) -> CaCertificateId {
+    CaCertificateId::from_sha256([number; 32])
+}
+
+/// Ids descend as numbers ascend, so that no listing is in order by accident.
+pub fn id(number: u32) -> CertificateId {
+    let mut digest = [0xd5; 32];
+    let [a, b, c, d] = (u32::MAX - number).to_be_bytes();
+    digest[..4].copy_from_slice(&[a, b, c, d]);
+    CertificateId::from_sha256(digest)
+}
+
+/// A CA certificate that registers devices.
+pub fn ca_certificate(id: CaCertificateId) -> CaCertificate {
+    CaCertificate {
+        id,
+        status: CaStatus::Active,
+        auto_registration: AutoRegistration::Enable,
+        mode: CertificateMode::Default,
+        der: CertificateDer::new(&id.as_bytes().repeat(20)),
+        validity: validity(),
+        registered_at: NOW,
+        modified_at: NOW,
+    }
+}
+
+/// A certificate, of any issuer and status.
+pub fn certificate(number: u32, ca: Option<CaCertificateId>, status: CertificateStatus) -> Certificate {
+    Certificate {
+        id: id(number),
+        ca,
+        status,
+        der: CertificateDer::new(&id(number).as_bytes().repeat(20)),
+        validity: validity(),
+        registered_at: NOW,
+        modified_at: NOW,
+    }
+}
+
+/// A certificate of [`CA`] that was seen for the first time.
+pub fn pending(number: u32) -> Certificate {
+    certificate(number, Some(CA), CertificateStatus::PendingActivation { creation_id: creation_id(number) })
+}
+
+/// The id of a registration.
+pub fn creation_id(number: u32) -> CreationId {
+    CreationId::from_bytes((u128::MAX - u128::from(number)).to_be_bytes())
+}
+
+/// A name that is known to be one.
+pub fn thing_name(name: &str) -> ThingName {
+    ThingName::parse(name).unwrap()
+}
+
+/// A name that is known to be one.
+pub fn type_name(name: &str) -> ThingTypeName {
+    ThingTypeName::parse(name).unwrap()
+}
+
+/// A name that is known to be one.
+pub fn policy_name(name: &str) -> PolicyName {
+    PolicyName::parse(name).unwrap()
+}
+
+/// An attribute that is known to be one.
+pub fn attribute(name: &str, value: &str) -> (AttributeName, AttributeValue) {
+    (AttributeName::parse(name).unwrap(), AttributeValue::parse(value).unwrap())
+}
+
+/// Attributes that are known to be such.
+pub fn attributes(pairs: &[(&str, &str)]) -> Attributes {
+    pairs.iter().map(|(name, value)| attribute(name, value)).collect()
+}
+
+/// A thing without type and attributes.
+pub fn thing(name: &str) -> Thing {
+    Thing {
+        name: thing_name(name),
+        thing_type: None,
+        attributes: Attributes::default(),
+        version: 1,
+        made_by: None,
+        created_at: NOW,
+    }
+}
+
+/// A thing type with these searchable attributes.
+pub fn thing_type(name: &str, searchable: &[&str]) -> ThingType {
+    ThingType {
+        name: type_name(name),
+        searchable_attributes: searchable.iter().map(|name| AttributeName::parse(name).unwrap()).collect(),
+        created_at: NOW,
+    }
+}
+
+/// A policy in its first version.
+pub fn policy(name: &str, document: &str) -> Policy {
+    Policy {
+        name: policy_name(name),
+        default_version: PolicyVersionId::FIRST,
+        document: Arc::from(document),
+        created_at: NOW,
+        modified_at: NOW,
+    }
+}
+
+/// The event of a certificate of [`CA`].
+pub fn event(number: u32) -> Event {
+    Event::CertificateRegistered(CertificateRegistered {
+        certificate: id(number),
+        ca: CA,
+        account: AccountId::parse("123456789012").unwrap(),
+        at: UnixTime::from_millis(NOW.as_millis() + i64::from(number)),
+    })
+}
+
+/// The record of a device that was registered, of one kind or the other.
+pub fn success(number: u32) -> RegistrationRecord {
+    let outcome = Outcome::Success {
+        thing: thing_name(&format!("thing-{number}")),
+        device_type: if number.is_multiple_of(2) { DeviceType::Iot } else { DeviceType::Greengrass },
+    };
+    record(number, Some(format!("serial {number}")), outcome)
+}
+
+/// The record of a device that was refused.
+pub fn failure(number: u32, code: &str) -> RegistrationRecord {
+    let message = format!("it failed: {code}");
+    record(number, None, Outcome::Failure(Rejection { code: code.to_owned(), message }))
+}
+
+fn record(number: u32, serial_number: Option<String>, outcome: Outcome) -> RegistrationRecord {
+    RegistrationRecord {
+        certificate: id(number),
+        ca: CA,
+        first_at: NOW,
+        last_at: LATER,
+        attempts: 1,
+        duration_us: 1_234,
+        product_id: serial_number.as_ref().map(|_| "sensor \u{fc}".to_owned()),
+        serial_number,
+        outcome,
+    }
+}
+
+/// The plan of a device whose thing is named after its number.
+pub fn plan(number: u32) -> RegistrationPlan {
+    let name = thing_name(&format!("thing-{number}"));
+    let attributes = attributes(&[("serial_number", &number.to_string()), ("organization", "Acme")]);
+    RegistrationPlan {
+        certificate: id(number),
+        ca: CA,
+        creation_id: creation_id(number),
+        device_type: DeviceType::Iot,
+        serial_number: number.to_string(),
+        product_id: "sensor".to_owned(),
+        thing_type: PlannedThingType {
+            name: type_name("sensor-device"),
+            searchable_attributes: vec![AttributeName::parse("serial_number").unwrap()],
+        },
+        thing: PlannedThing::Create { name, attributes },
+        policy: PlannedPolicy { name: policy_name("iot-access-policy"), document: Arc::from("{}") },
+    }
+}
+
+fn validity() -> Validity {
+    Validity { not_before: UnixTime::from_secs(-5), not_after: UnixTime::from_secs(253_402_300_799) }
+}

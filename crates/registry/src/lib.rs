@@ -1,0 +1,72 @@
+//! Ports of the registry: what every adapter can read, and the one transaction by which anything changes.
+//!
+//! Reading is a trait for each noun. Writing is a value: a [`Transaction`] collects changes with their preconditions,
+//! and [`Registry::commit`] applies all of them or none. So nothing is held open across an await, many transactions can
+//! share one fsync, and every adapter, in memory or on disk, means the same by a change. The suite in `conformance`, behind
+//! the feature of that name, says what that is.
+
+mod ca_certificate;
+mod certificate;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod error;
+mod event;
+mod memory;
+mod page;
+mod policy;
+mod registration;
+mod registration_code;
+mod thing;
+mod thing_type;
+mod transaction;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use ca_certificate::{CaCertificateChange, CaCertificates};
+pub use certificate::{CertificateChange, Certificates};
+pub use error::{CommitError, Conflict, StorageError};
+pub use event::{EventId, Outbox, PendingEvent};
+pub use memory::MemoryRegistry;
+pub use page::{Cursor, Order, Page, PageRequest};
+pub use policy::{Policies, PolicyChange};
+pub use registration::Registrations;
+pub use registration_code::RegistrationCodes;
+pub use thing::{ThingChange, ThingFilter, Things};
+pub use thing_type::ThingTypes;
+pub use transaction::{Change, Expectation, Transaction};
+
+/// The registry: every noun's reads, and the commit.
+#[async_trait]
+pub trait Registry:
+    CaCertificates
+    + Certificates
+    + Outbox
+    + Policies
+    + RegistrationCodes
+    + Registrations
+    + ThingTypes
+    + Things
+    + Send
+    + Sync
+    + 'static
+{
+    /// Applies a transaction: all of its changes, or none. When this returns, they are durable.
+    ///
+    /// Cancel safety: a transaction that was handed over is carried out even if the future is dropped.
+    ///
+    /// # Errors
+    /// A precondition does not hold ([`CommitError::Conflict`]), or the storage failed.
+    async fn commit(&self, transaction: Transaction) -> Result<(), CommitError>;
+
+    /// Registers an observer, which from then on hears of each change after it is durable and before the committer does,
+    /// in the order of the commits.
+    fn observe(&self, observer: Arc<dyn CommitObserver>);
+}
+
+/// Hears of what was committed. Called in the writer's turn: it must be quick and must not wait.
+pub trait CommitObserver: Send + Sync {
+    /// These changes are durable.
+    fn committed(&self, changes: &[Change]);
+}
