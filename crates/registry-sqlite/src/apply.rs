@@ -1,0 +1,42 @@
+use landfall_model::CaCertificateId;
+use landfall_registry::{Change, Expectation};
+use rusqlite::Connection;
+
+use crate::error::ApplyError;
+use crate::row_id::RowIds;
+use crate::{ca_certificate, certificate, event, policy, registration, registration_code, thing, thing_type};
+
+/// One transaction on its way into the database.
+pub(crate) struct Apply<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) row_ids: &'a mut RowIds,
+    /// The CA certificate named last, with its row of `issuers`.
+    pub(crate) issuer: Option<(CaCertificateId, i64)>,
+}
+
+impl<'a> Apply<'a> {
+    pub(crate) const fn new(connection: &'a Connection, row_ids: &'a mut RowIds) -> Self {
+        Self { connection, row_ids, issuer: None }
+    }
+
+    /// Makes one change, or says why it cannot be made; then what was made before it must be rolled back.
+    pub(crate) fn change(&mut self, change: &Change) -> Result<(), ApplyError> {
+        match change {
+            Change::CaCertificate(change) => ca_certificate::apply(self, change),
+            Change::Certificate(change) => certificate::apply(self, change),
+            Change::EnsureRegistrationCode(code) => registration_code::ensure(self.connection, code),
+            Change::EnsureThingType(thing_type) => thing_type::ensure(self, thing_type),
+            Change::Event(event) => event::append(self, event),
+            Change::EventsDelivered(last) => event::delivered(self, *last),
+            Change::Expect(Expectation::CaRegisters(id)) => {
+                ca_certificate::expect_registering(self.connection, *id)
+            }
+            Change::Expect(Expectation::ThingPrincipals { thing, principals }) => {
+                thing::expect_principals(self.connection, thing, principals)
+            }
+            Change::Policy(change) => policy::apply(self, change),
+            Change::Record(record) => registration::record(self, record),
+            Change::Thing(change) => thing::apply(self, change),
+        }
+    }
+}

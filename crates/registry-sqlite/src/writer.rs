@@ -1,0 +1,174 @@
+//! The one writer: a thread that commits all that waits in one transaction.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use landfall_registry::{CommitError, CommitObserver, StorageError, Transaction};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
+
+use crate::apply::Apply;
+use crate::error::{ApplyError, ReadError, is_full};
+use crate::row_id::RowIds;
+use crate::sql::{execute, statements};
+
+statements! {
+    BEGIN = "BEGIN IMMEDIATE";
+    COMMIT = "COMMIT";
+    ROLLBACK = "ROLLBACK";
+    SAVEPOINT = "SAVEPOINT one";
+    RELEASE = "RELEASE SAVEPOINT one";
+    ROLLBACK_TO = "ROLLBACK TO SAVEPOINT one";
+    // With an empty write-ahead log the next start has nothing to read.
+    CHECKPOINT = "PRAGMA wal_checkpoint(TRUNCATE)";
+}
+
+/// A transaction that waits, with where to tell what became of it.
+pub(crate) struct Submission {
+    pub(crate) transaction: Transaction,
+    pub(crate) reply: oneshot::Sender<Result<(), CommitError>>,
+}
+
+/// Those who hear of each commit.
+#[derive(Default)]
+pub(crate) struct Observers(Mutex<Vec<Arc<dyn CommitObserver>>>);
+
+/// The owner of the connection that writes.
+pub(crate) struct Writer {
+    pub(crate) connection: Connection,
+    pub(crate) row_ids: RowIds,
+    pub(crate) observers: Arc<Observers>,
+    pub(crate) group_max: usize,
+}
+
+/// What became of each transaction of a group that was committed.
+type Outcomes = Vec<Result<(), ApplyError>>;
+
+impl Writer {
+    /// Starts the thread. It ends when every sender is gone and what was handed over is done.
+    pub(crate) fn spawn(mut self, mut submissions: mpsc::Receiver<Submission>) -> io::Result<JoinHandle<()>> {
+        thread::Builder::new().name("registry-writer".to_owned()).spawn(move || {
+            let mut group = Vec::with_capacity(self.group_max);
+            while submissions.blocking_recv_many(&mut group, self.group_max) > 0 {
+                self.commit(&mut group);
+            }
+            self.close();
+        })
+    }
+
+    /// Commits a group, then tells the observers, then the committers.
+    fn commit(&mut self, group: &mut Vec<Submission>) {
+        match self.write(group) {
+            Ok(outcomes) => {
+                let observers = self.observers.all();
+                for (submission, outcome) in group.drain(..).zip(outcomes) {
+                    if outcome.is_ok() {
+                        tell(&observers, &submission.transaction);
+                    }
+                    answer(submission, outcome.map_err(CommitError::from));
+                }
+            }
+            // On a full disk each transaction is tried alone: one that needs no space, or frees some, succeeds.
+            Err(error) if is_full(&error) && group.len() > 1 => {
+                for submission in group.drain(..) {
+                    self.commit(&mut vec![submission]);
+                }
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                for submission in group.drain(..) {
+                    let error = if is_full(&error) {
+                        StorageError::Full
+                    } else {
+                        StorageError::Failed(Box::new(Arc::clone(&error)))
+                    };
+                    answer(submission, Err(error.into()));
+                }
+            }
+        }
+    }
+
+    /// Writes a group: all that do not conflict are durable when this returns, or none is and it fails.
+    fn write(&mut self, group: &[Submission]) -> rusqlite::Result<Outcomes> {
+        self.roll_back()?;
+        execute(&self.connection, BEGIN, [])?;
+        let result = self.write_each(group).and_then(|outcomes| {
+            execute(&self.connection, COMMIT, [])?;
+            Ok(outcomes)
+        });
+        if result.is_err()
+            && let Err(error) = self.roll_back()
+        {
+            warn!(error = %error, "cannot roll back a group; this is tried again before the next one");
+        }
+        result
+    }
+
+    /// Rolls back what is left of a group, unless SQLite did so by itself, as it does after some errors.
+    fn roll_back(&self) -> rusqlite::Result<()> {
+        if self.connection.is_autocommit() {
+            return Ok(());
+        }
+        execute(&self.connection, ROLLBACK, []).map(drop)
+    }
+
+    fn write_each(&mut self, group: &[Submission]) -> rusqlite::Result<Outcomes> {
+        group.iter().map(|submission| self.write_one(&submission.transaction)).collect()
+    }
+
+    /// Writes one transaction, which fails alone; the outer error is one by which the whole group fails.
+    fn write_one(&mut self, transaction: &Transaction) -> rusqlite::Result<Result<(), ApplyError>> {
+        execute(&self.connection, SAVEPOINT, [])?;
+        let mut apply = Apply::new(&self.connection, &mut self.row_ids);
+        let outcome = transaction.changes().iter().try_for_each(|change| apply.change(change));
+        match outcome {
+            Ok(()) => {}
+            Err(ApplyError::Storage(ReadError::Sqlite(error))) if self.connection.is_autocommit() => {
+                return Err(error);
+            }
+            Err(_) => {
+                execute(&self.connection, ROLLBACK_TO, [])?;
+            }
+        }
+        execute(&self.connection, RELEASE, [])?;
+        Ok(outcome)
+    }
+
+    fn close(self) {
+        // The first column says whether a reader was in the way.
+        match self.connection.query_row(CHECKPOINT, [], |row| row.get::<_, bool>(0)) {
+            Ok(false) => {}
+            Ok(true) => {
+                warn!("a reader kept the write-ahead log from being emptied; the next start reads it")
+            }
+            Err(error) => warn!(error = %error, "cannot empty the write-ahead log; the next start reads it"),
+        }
+    }
+}
+
+impl Observers {
+    pub(crate) fn add(&self, observer: Arc<dyn CommitObserver>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(observer);
+    }
+
+    fn all(&self) -> Vec<Arc<dyn CommitObserver>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Tells the observers what was committed. One that panics must not end the writer, on which everyone waits.
+fn tell(observers: &[Arc<dyn CommitObserver>], transaction: &Transaction) {
+    for observer in observers {
+        if catch_unwind(AssertUnwindSafe(|| observer.committed(transaction.changes()))).is_err() {
+            error!("an observer of commits panicked");
+        }
+    }
+}
+
+/// Tells the committer, unless it has gone away.
+fn answer(submission: Submission, result: Result<(), CommitError>) {
+    let _ = submission.reply.send(result);
+}
