@@ -1,0 +1,192 @@
+use std::collections::HashSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use landfall_model::TopicFilter;
+use landfall_mqtt::{
+    Intake, Message, PacketId, ProtocolVersion, PubAckReason, ServerDisconnect, Session, SessionEvent,
+    SubAckCode, SubscriptionOptions, UnsubAckReason,
+};
+use landfall_policy::{Authorizer, Decision, Denial, PolicyAction, Resource};
+use tracing::{debug, info};
+
+use super::admit::Accepted;
+use super::wire::Exchange;
+use super::{Connection, deadline, now, sleep_until};
+use crate::routing::{Delivery, Waiting};
+
+/// A published message that waits for room in its subscribers' queues; then it is acknowledged.
+type Backlog = Pin<Box<dyn Future<Output = Option<PacketId>> + Send>>;
+
+/// What a connection needs once its client is let in.
+struct Conversation<'c> {
+    connection: &'c mut Connection,
+    version: ProtocolVersion,
+    authorizer: Authorizer,
+    filters: HashSet<TopicFilter>,
+    backlog: Option<Backlog>,
+}
+
+impl Connection {
+    /// Lets the client in and serves it until the connection ends.
+    pub(super) async fn converse(&mut self, accepted: Accepted) {
+        let Accepted { client_id, version, assigned, authorizer, mut deliveries } = accepted;
+        self.session.accept(assigned.then_some(&client_id), now());
+        let id = self.entry.id();
+        let shared = Arc::clone(&self.shared);
+        let mut conversation =
+            Conversation { connection: self, version, authorizer, filters: HashSet::new(), backlog: None };
+        loop {
+            let want_read = conversation.take_events() == Intake::NeedsBytes;
+            if conversation.session().is_closed() {
+                break;
+            }
+            conversation.step(&mut deliveries, want_read).await;
+        }
+        shared.router.leave(id);
+        let cause = conversation.session().disconnect_cause().cloned();
+        debug!(client.id = %client_id, ?cause, "client disconnected");
+    }
+}
+
+impl Conversation<'_> {
+    /// Waits for one thing to happen, and does what it asks for.
+    async fn step(&mut self, deliveries: &mut tokio::sync::mpsc::Receiver<Delivery>, want_read: bool) {
+        let Connection { wire, session, entry, .. } = &mut *self.connection;
+        wire.gather(session);
+        let (deadline, can_take) = (deadline(session), session.can_take_delivery());
+        let backlog = &mut self.backlog;
+        tokio::select! {
+            reason = entry.ended() => session.disconnect(reason.into()),
+            exchanged = wire.exchange(want_read) => match exchanged {
+                // The client is gone, or does not take what waits for it.
+                Ok(Exchange::Read(0)) | Err(_) => session.close_silently(),
+                Ok(Exchange::Read(_) | Exchange::Written) => {}
+            },
+            Some(delivery) = deliveries.recv(), if can_take => deliver(session, &self.authorizer, &delivery),
+            acknowledged = finished(backlog), if backlog.is_some() => {
+                *backlog = None;
+                if let Some(packet_id) = acknowledged {
+                    session.publish_ack(packet_id, PubAckReason::Success);
+                }
+            }
+            () = sleep_until(deadline) => session.handle_timeout(now()),
+        }
+    }
+
+    /// Acts on all that the client has sent, until more is needed or something has to wait.
+    fn take_events(&mut self) -> Intake {
+        loop {
+            if self.backlog.is_some() {
+                return Intake::Blocked;
+            }
+            let Connection { wire, session, .. } = &mut *self.connection;
+            let intake = session.handle_bytes(wire.inbox(), now());
+            match session.poll_event() {
+                Some(event) => self.handle(event),
+                None => return intake,
+            }
+        }
+    }
+
+    fn handle(&mut self, event: SessionEvent) {
+        match event {
+            SessionEvent::Publish { message, packet_id, retain: _ } => self.publish(message, packet_id),
+            SessionEvent::Subscribe { packet_id, filters } => {
+                let codes: Vec<_> =
+                    filters.into_iter().map(|(filter, options)| self.subscribe(filter, options)).collect();
+                self.session().sub_ack(packet_id, &codes);
+            }
+            SessionEvent::Unsubscribe { packet_id, filters } => {
+                let reasons: Vec<_> = filters.iter().map(|filter| self.unsubscribe(filter)).collect();
+                self.session().unsub_ack(packet_id, &reasons);
+            }
+            // A second CONNECT is a violation that the session answers [MQTT-3.1.0-2].
+            SessionEvent::Connect(_) | SessionEvent::Disconnected(_) => {}
+        }
+    }
+
+    fn publish(&mut self, message: Message, packet_id: Option<PacketId>) {
+        let topic = &message.topic;
+        if let Decision::Deny(denial) = self.authorizer.decide(PolicyAction::Publish, Resource::Topic(topic))
+        {
+            self.log_denial("publish denied", topic.as_str(), denial);
+            return self.refuse_publish(packet_id);
+        }
+        let shared = &self.connection.shared;
+        let waiting = shared.router.publish(Some(self.connection.entry.id()), &Arc::new(message));
+        if waiting.is_empty() {
+            if let Some(packet_id) = packet_id {
+                self.session().publish_ack(packet_id, PubAckReason::Success);
+            }
+        } else {
+            self.backlog = Some(Box::pin(deliver_all(waiting, packet_id)));
+        }
+    }
+
+    /// MQTT 5 clients are told in the PUBACK; QoS 0 has none, and 3.1.1 has no negative one: these are disconnected.
+    fn refuse_publish(&mut self, packet_id: Option<PacketId>) {
+        match packet_id.filter(|_| self.version == ProtocolVersion::V5) {
+            Some(packet_id) => self.session().publish_ack(packet_id, PubAckReason::NotAuthorized),
+            None => self.session().disconnect(ServerDisconnect::NotAuthorized),
+        }
+    }
+
+    fn subscribe(&mut self, filter: TopicFilter, options: SubscriptionOptions) -> SubAckCode {
+        let resource = Resource::TopicFilter(&filter);
+        if let Decision::Deny(denial) = self.authorizer.decide(PolicyAction::Subscribe, resource) {
+            self.log_denial("subscribe denied", filter.as_str(), denial);
+            return SubAckCode::NotAuthorized;
+        }
+        let shared = &self.connection.shared;
+        if !self.filters.contains(&filter) && self.filters.len() >= shared.config.limits.subscriptions_max {
+            return SubAckCode::QuotaExceeded;
+        }
+        shared.router.subscribe(self.connection.entry.id(), &filter, options);
+        self.filters.insert(filter);
+        SubAckCode::Granted(options.qos)
+    }
+
+    fn unsubscribe(&mut self, filter: &TopicFilter) -> UnsubAckReason {
+        self.filters.remove(filter);
+        match self.connection.shared.router.unsubscribe(self.connection.entry.id(), filter) {
+            true => UnsubAckReason::Success,
+            false => UnsubAckReason::NoSubscriptionExisted,
+        }
+    }
+
+    fn log_denial(&self, message: &'static str, resource: &str, denial: Denial) {
+        info!(certificate.id = %self.connection.chain.certificate_id(), resource, %denial, "{message}");
+    }
+
+    fn session(&mut self) -> &mut Session {
+        &mut self.connection.session
+    }
+}
+
+/// Hands a message to the client, if its policies let it receive that.
+fn deliver(session: &mut Session, authorizer: &Authorizer, delivery: &Delivery) {
+    let topic = &delivery.message.topic;
+    match authorizer.decide(PolicyAction::Receive, Resource::Topic(topic)) {
+        Decision::Allow => {
+            // What is dropped at a limit is counted by the session.
+            let _ = session.deliver(&delivery.message, delivery.qos, now());
+        }
+        Decision::Deny(denial) => debug!(topic = %topic, %denial, "delivery denied"),
+    }
+}
+
+async fn deliver_all(waiting: Vec<Waiting>, packet_id: Option<PacketId>) -> Option<PacketId> {
+    for delivery in waiting {
+        delivery.deliver().await;
+    }
+    packet_id
+}
+
+async fn finished(backlog: &mut Option<Backlog>) -> Option<PacketId> {
+    match backlog {
+        Some(backlog) => backlog.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,210 @@
+//! The broker: TLS listener, connections and routing.
+//!
+//! A connection is read in the order in which its data travels: `listener` accepts it, `handshake` proves its chain,
+//! `admission` carries out what `registration` decides, `connection` converses, `routing` hands messages on, and
+//! `connections` ends it when its certificate may not connect any more.
+
+mod admission;
+mod connection;
+mod connections;
+mod dispatcher;
+mod handshake;
+mod limits;
+mod listener;
+mod policies;
+mod rejections;
+mod routing;
+mod trust_anchors;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use landfall_model::{Clock, Scope, TopicFilter};
+use landfall_mqtt::{Message, QoS, SubscriptionOptions};
+use landfall_pki::{ServerTls, ServerTlsError};
+use landfall_registration::Settings;
+use landfall_registry::{CommitObserver, Registry, StorageError};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use crate::admission::Registrar;
+pub use crate::limits::Limits;
+pub use crate::rejections::{HandshakeRejection, HandshakeRejections};
+
+use crate::admission::Admissions;
+use crate::connections::Connections;
+use crate::dispatcher::Dispatcher;
+use crate::policies::PolicyDocuments;
+use crate::routing::{Delivery, Router};
+use crate::trust_anchors::TrustAnchorsKeeper;
+
+/// How a broker is set up.
+pub struct Config {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The certificate that it shows to devices, leaf first.
+    pub certificate: Vec<CertificateDer<'static>>,
+    /// The key of that certificate.
+    pub key: PrivateKeyDer<'static>,
+    /// Account and region.
+    pub scope: Scope,
+    /// Who provisions devices.
+    pub registrar: Registrar,
+    /// How long a first connection waits for its registration; zero closes it as AWS does.
+    pub first_connect_hold: Duration,
+    /// The limits.
+    pub limits: Limits,
+}
+
+/// A broker that listens, and serves once it is spawned.
+pub struct Broker {
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    address: SocketAddr,
+    dispatcher: Dispatcher,
+}
+
+/// Why a broker cannot be built.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The address cannot be listened on.
+    #[error("cannot listen for MQTT on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The registry cannot be read.
+    #[error("cannot read the CA certificates")]
+    Registry(#[from] StorageError),
+    /// The server's certificate cannot be used.
+    #[error("cannot use the server's certificate")]
+    Tls(#[from] ServerTlsError),
+}
+
+/// What every connection uses.
+pub(crate) struct Shared {
+    config: SharedConfig,
+    clock: Arc<dyn Clock>,
+    tls: ServerTls,
+    anchors: Arc<TrustAnchorsKeeper>,
+    admissions: Arc<Admissions>,
+    policies: PolicyDocuments,
+    connections: Arc<Connections>,
+    router: Arc<Router>,
+    rejections: Arc<HandshakeRejections>,
+    arn_prefix: Arc<str>,
+    handshakes: Semaphore,
+    open: Arc<Semaphore>,
+    holds: Arc<Semaphore>,
+    tracker: TaskTracker,
+}
+
+pub(crate) struct SharedConfig {
+    limits: Limits,
+    first_connect_hold: Duration,
+}
+
+/// Messages for a subscriber in this process.
+pub struct Subscription {
+    deliveries: mpsc::Receiver<Delivery>,
+    entry: connections::Entry,
+    router: Arc<Router>,
+}
+
+impl Broker {
+    /// Listens, and reads what the connection path needs. Serves nothing before [`Self::spawn`].
+    ///
+    /// # Errors
+    /// The address cannot be listened on, the registry cannot be read, or the certificate cannot be used.
+    pub async fn build(
+        config: Config,
+        registry: Arc<dyn Registry>,
+        settings: Arc<Settings>,
+        clock: Arc<dyn Clock>,
+        tracker: TaskTracker,
+    ) -> Result<Self, BuildError> {
+        let Config { listen, certificate, key, scope, registrar, first_connect_hold, limits } = config;
+        let listen_error = |source| BuildError::Listen { address: listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        let connections = Arc::new(Connections::default());
+        registry.observe(Arc::clone(&connections) as Arc<dyn CommitObserver>);
+        let router = Arc::new(Router::new());
+        let admissions = Admissions {
+            registry: Arc::clone(&registry),
+            clock: Arc::clone(&clock),
+            registrar,
+            settings,
+            account: scope.account.clone(),
+            attempts_max: limits.admission_attempts_max,
+        };
+        let shared = Shared {
+            clock,
+            tls: ServerTls::new(certificate, key)?,
+            anchors: TrustAnchorsKeeper::start(&registry).await?,
+            admissions: Arc::new(admissions),
+            policies: PolicyDocuments::new(Arc::clone(&registry)),
+            connections,
+            router: Arc::clone(&router),
+            rejections: Arc::new(HandshakeRejections::new(limits.rejections_max)),
+            arn_prefix: scope.arn_prefix().into(),
+            handshakes: Semaphore::new(limits.handshakes_max),
+            open: Arc::new(Semaphore::new(limits.connections_max)),
+            holds: Arc::new(Semaphore::new(limits.held_connections_max)),
+            tracker,
+            config: SharedConfig { first_connect_hold, limits },
+        };
+        let dispatcher = Dispatcher::new(registry, router, shared.config.limits.events_per_batch);
+        Ok(Self { shared: Arc::new(shared), listener, address, dispatcher })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The last connections whose chains were not verified.
+    pub fn rejections(&self) -> Arc<HandshakeRejections> {
+        Arc::clone(&self.shared.rejections)
+    }
+
+    /// Subscribes from within this process. No policy is asked.
+    pub fn subscribe(&self, filter: &TopicFilter) -> Subscription {
+        // An entry of no certificate: nothing ends it but its drop.
+        let entry = self.shared.connections.enter(landfall_model::CertificateId::from_sha256([0; 32]));
+        let (sender, deliveries) = mpsc::channel(self.shared.config.limits.outbound_messages_max);
+        self.shared.router.enter(entry.id(), sender);
+        self.shared.router.subscribe(entry.id(), filter, SubscriptionOptions::with_qos(QoS::AtLeastOnce));
+        Subscription { deliveries, entry, router: Arc::clone(&self.shared.router) }
+    }
+
+    /// Serves until `stopping` is cancelled. The tasks run in the tracker that the broker was built with.
+    pub fn spawn(self, stopping: &CancellationToken) {
+        let Self { shared, listener, dispatcher, .. } = self;
+        let tracker = shared.tracker.clone();
+        tracker.spawn(dispatcher.run(stopping.clone()));
+        tracker.spawn(listener::accept(shared, listener, stopping.clone()));
+    }
+}
+
+impl Subscription {
+    /// The next message; none when the broker has ended. Cancel safe.
+    pub async fn next(&mut self) -> Option<Arc<Message>> {
+        self.deliveries.recv().await.map(|delivery| delivery.message)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.router.leave(self.entry.id());
+    }
+}

@@ -1,0 +1,54 @@
+use std::time::Duration;
+
+/// Every limit of the broker. What happens at each is said beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a TLS handshake may take. Then the socket is closed.
+    pub handshake_timeout: Duration,
+    /// How many handshakes may be under way at once. More wait in the listen queue.
+    pub handshakes_max: usize,
+    /// How long a client may take from its first byte on the wire to a complete CONNECT. Then the socket is closed.
+    pub connect_timeout: Duration,
+    /// How many connections may be open at once. More are closed before their handshake.
+    pub connections_max: usize,
+    /// How many connections may be held while their certificates are registered. More are closed without a CONNACK.
+    pub held_connections_max: usize,
+    /// How many bytes a held client may send ahead. Then no more is read until the hold ends.
+    pub held_bytes_max: usize,
+    /// How many topic filters one connection may be subscribed with. A further one is refused in the SUBACK.
+    pub subscriptions_max: usize,
+    /// How many messages may wait for one connection's task. QoS 0 beyond is dropped and counted; QoS 1 makes its
+    /// publisher wait.
+    pub outbound_messages_max: usize,
+    /// How long a client may refuse to take a byte that waits for it. Then the connection is closed.
+    pub write_timeout: Duration,
+    /// How many rejected chains are remembered. The oldest makes room.
+    pub rejections_max: usize,
+    /// How often a registration is planned anew when others change what it was planned on. Then the connection is
+    /// closed and the device comes back.
+    pub admission_attempts_max: u32,
+    /// How many events the dispatcher takes from the outbox at once.
+    pub events_per_batch: u32,
+    /// The limits of one MQTT session.
+    pub session: landfall_mqtt::SessionLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            handshake_timeout: Duration::from_secs(10),
+            handshakes_max: 1_024,
+            connect_timeout: Duration::from_secs(10),
+            connections_max: 100_000,
+            held_connections_max: 10_000,
+            held_bytes_max: 4_096,
+            subscriptions_max: 50,
+            outbound_messages_max: 1_024,
+            write_timeout: Duration::from_secs(30),
+            rejections_max: 1_000,
+            admission_attempts_max: 8,
+            events_per_batch: 256,
+            session: landfall_mqtt::SessionLimits::default(),
+        }
+    }
+}
