@@ -1,0 +1,130 @@
+//! What a handler is, what it gets, and which there are.
+
+use std::pin::Pin;
+
+use landfall_api::ca_certificate::{
+    DeleteCaCertificateRequest, DescribeCaCertificateRequest, ListCaCertificatesRequest,
+    RegisterCaCertificateRequest, UpdateCaCertificateRequest,
+};
+use landfall_api::caller_identity::GetCallerIdentityRequest;
+use landfall_api::certificate::{
+    DescribeCertificateRequest, ListCertificatesRequest, UpdateCertificateRequest,
+};
+use landfall_api::endpoint::DescribeEndpointRequest;
+use landfall_api::policy::{GetPolicyRequest, ListAttachedPoliciesRequest};
+use landfall_api::registration_code::GetRegistrationCodeRequest;
+use landfall_api::thing::{DescribeThingRequest, ListThingPrincipalsRequest, ListThingsRequest};
+use landfall_api::{ApiError, ApiOperation, Call, OperationKey, WireTimestamp};
+use landfall_model::{Scope, UnixTime};
+use landfall_registry::{Cursor, Order, PageRequest, Registry};
+use serde_json::Value;
+
+use crate::dispatch::App;
+use crate::failure::{Failure, invalid};
+
+/// Answers one operation; implemented by the operation's input in the file of its noun.
+pub(crate) trait Handle: ApiOperation + Send {
+    /// Carries out the operation.
+    fn handle(self, context: &Context<'_>) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
+}
+
+/// What a handler works with.
+pub(crate) struct Context<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) call: &'a Call<'a, Handler>,
+    /// When the request arrived.
+    pub(crate) now: UnixTime,
+}
+
+/// A [`Handle`] of any operation: from its input to the JSON of its output.
+pub(crate) struct Handler(for<'a> fn(Context<'a>) -> Answer<'a>);
+
+/// The JSON of an output, later.
+pub(crate) type Answer<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
+
+/// Every operation that is built.
+pub(crate) fn handlers() -> Vec<(OperationKey, Handler)> {
+    vec![
+        handler::<GetRegistrationCodeRequest>(),
+        handler::<RegisterCaCertificateRequest>(),
+        handler::<DescribeCaCertificateRequest>(),
+        handler::<UpdateCaCertificateRequest>(),
+        handler::<ListCaCertificatesRequest>(),
+        handler::<DeleteCaCertificateRequest>(),
+        handler::<DescribeEndpointRequest>(),
+        handler::<DescribeCertificateRequest>(),
+        handler::<UpdateCertificateRequest>(),
+        handler::<ListCertificatesRequest>(),
+        handler::<ListThingsRequest>(),
+        handler::<DescribeThingRequest>(),
+        handler::<ListThingPrincipalsRequest>(),
+        handler::<ListAttachedPoliciesRequest>(),
+        handler::<GetPolicyRequest>(),
+        handler::<GetCallerIdentityRequest>(),
+    ]
+}
+
+/// A moment on the wire.
+pub(crate) fn wire_time(moment: UnixTime) -> WireTimestamp {
+    WireTimestamp::from_millis(moment.as_millis())
+}
+
+impl Handler {
+    /// Carries out the call.
+    pub(crate) fn run<'a>(&self, context: Context<'a>) -> Answer<'a> {
+        (self.0)(context)
+    }
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn registry(&self) -> &'a dyn Registry {
+        self.app.registry.as_ref()
+    }
+
+    pub(crate) fn scope(&self) -> &'a Scope {
+        &self.app.scope
+    }
+
+    /// The page that the call asks for.
+    ///
+    /// # Errors
+    /// Its token is none that was given out for this list.
+    pub(crate) fn page(&self, order: Order) -> Result<PageRequest, ApiError> {
+        let page = self.call.page(&self.app.page_tokens)?;
+        let after = match page.after {
+            None => None,
+            // Only `next_token` makes tokens, and these are of numbers that the registry's cursors have.
+            Some(landfall_api::Cursor::Number(number)) => {
+                Some(Cursor::new(i64::try_from(number).map_err(invalid)?))
+            }
+            Some(landfall_api::Cursor::Text(_)) => return Err(invalid("the token is of another list")),
+        };
+        Ok(PageRequest { after, limit: u32::try_from(page.size).unwrap_or(u32::MAX), order })
+    }
+
+    /// The token of the next page, if there is one.
+    ///
+    /// # Errors
+    /// The registry's cursor is negative.
+    pub(crate) fn next_token(&self, next: Option<Cursor>) -> Result<Option<String>, Failure> {
+        let Some(cursor) = next else {
+            return Ok(None);
+        };
+        let number = u64::try_from(cursor.get())
+            .map_err(|error| Failure::internal("writing the token of the next page", error))?;
+        let token = self.call.next_token(&self.app.page_tokens, &landfall_api::Cursor::Number(number))?;
+        Ok(Some(token))
+    }
+}
+
+fn handler<T: Handle>() -> (OperationKey, Handler) {
+    (T::KEY, Handler(run::<T>))
+}
+
+fn run<T: Handle>(context: Context<'_>) -> Answer<'_> {
+    Box::pin(async move {
+        let input: T = context.call.input()?;
+        let output = input.handle(&context).await?;
+        serde_json::to_value(output).map_err(|error| Failure::internal("writing the answer", error))
+    })
+}

@@ -1,0 +1,30 @@
+use aws_lc_rs::rand;
+use landfall_api::registration_code::{GetRegistrationCodeRequest, GetRegistrationCodeResponse};
+use landfall_model::RegistrationCode;
+use landfall_registry::{Registry, Transaction};
+
+use crate::failure::Failure;
+use crate::handler::{Context, Handle};
+
+impl Handle for GetRegistrationCodeRequest {
+    async fn handle(self, context: &Context<'_>) -> Result<GetRegistrationCodeResponse, Failure> {
+        let Self {} = self;
+        let code = registration_code(context.registry()).await?;
+        Ok(GetRegistrationCodeResponse { registration_code: Some(code.to_string()) })
+    }
+}
+
+/// The server's registration code, made now if there is none.
+pub(crate) async fn registration_code(registry: &dyn Registry) -> Result<RegistrationCode, Failure> {
+    if let Some(code) = registry.registration_code().await? {
+        return Ok(code);
+    }
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).map_err(|error| Failure::internal("making a registration code", error))?;
+    let code = RegistrationCode::from_bytes(bytes);
+    let mut transaction = Transaction::new();
+    transaction.ensure_registration_code(code.clone());
+    registry.commit(transaction).await?;
+    // Another request may have been first; what is stored is what counts.
+    Ok(registry.registration_code().await?.unwrap_or(code))
+}

@@ -1,0 +1,129 @@
+//! Who is not let in, for every operation.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use landfall_api::signature::sign;
+use landfall_api::{HttpRequest, Service};
+use landfall_registry::{CaCertificates as _, Certificates as _, MemoryRegistry, PageRequest};
+
+use super::client::{Answer, credentials, key, send, signed, signing_name};
+use super::samples::samples;
+use super::world::{ACCESS_KEY_ID, NOW, SECRET, World, build, config};
+use crate::{Authentication, BuildError};
+
+/// Checks the form that a refusal has in the service.
+fn assert_refused(service: Service, answer: &Answer, code: &str, query_code: &str) {
+    assert_eq!(answer.status, 403, "{answer:?}");
+    assert_eq!(answer.header("x-amzn-requestid").len(), 36);
+    match service {
+        Service::Sts => {
+            assert_eq!(answer.header("content-type"), "text/xml");
+            assert!(answer.body.contains(&format!("<Code>{query_code}</Code>")), "{answer:?}");
+        }
+        Service::Iot | Service::IotData | Service::Lambda | Service::Greengrass => {
+            assert_eq!(answer.header("content-type"), "application/json");
+            assert_eq!(answer.header("x-amzn-errortype"), code);
+            assert!(!answer.json()["message"].as_str().unwrap().is_empty());
+        }
+    }
+}
+
+/// Sends every sample, changed, and expects a refusal that leaves no trace.
+async fn assert_all_refused(change: impl Fn(HttpRequest, &str) -> HttpRequest, code: &str, query_code: &str) {
+    let world = World::start().await;
+    for sample in samples(&world) {
+        let request = world.request(sample.method, &sample.target, &sample.body);
+        let request = change(request, signing_name(sample.service));
+        assert_refused(sample.service, &send(world.address, &request).await, code, query_code);
+    }
+    let cas = world.registry.ca_certificates(PageRequest::first(9)).await.unwrap().items;
+    assert_eq!(cas.len(), 1);
+    assert_eq!(cas.first().unwrap().status.as_str(), "ACTIVE");
+    let device = world.registry.certificate(world.device.id()).await.unwrap().unwrap();
+    assert_eq!(device.status.as_str(), "ACTIVE");
+}
+
+#[tokio::test]
+async fn no_operation_takes_an_unsigned_request() {
+    let code = "MissingAuthenticationTokenException";
+    assert_all_refused(|request, _| request, code, "MissingAuthenticationToken").await;
+}
+
+#[tokio::test]
+async fn no_operation_takes_another_secret() {
+    let wrong = key(ACCESS_KEY_ID, "another-secret");
+    let change = |request, service: &str| signed(request, service, &wrong);
+    assert_all_refused(change, "InvalidSignatureException", "SignatureDoesNotMatch").await;
+}
+
+#[tokio::test]
+async fn no_operation_takes_another_key() {
+    let wrong = key("AKIASOMEBODYELSE", SECRET);
+    let change = |request, service: &str| signed(request, service, &wrong);
+    assert_all_refused(change, "UnrecognizedClientException", "InvalidClientTokenId").await;
+}
+
+#[tokio::test]
+async fn no_operation_takes_a_request_that_was_changed_or_is_old() {
+    let change = |request, service: &str| {
+        let mut request = signed(request, service, &credentials());
+        request.body.push(b' ');
+        request
+    };
+    assert_all_refused(change, "InvalidSignatureException", "SignatureDoesNotMatch").await;
+    let old = Timestamp::from_second(NOW.as_secs() - 16 * 60).unwrap();
+    let change = |request, service: &str| sign(request, &credentials(), "us-east-1", service, old).unwrap();
+    assert_all_refused(change, "InvalidSignatureException", "SignatureDoesNotMatch").await;
+}
+
+#[tokio::test]
+async fn an_insecure_server_takes_unsigned_requests_but_no_wrong_signature() {
+    let world = World::start_with(|config| config.authentication = Authentication::Insecure).await;
+    for sample in samples(&world) {
+        let request = world.request(sample.method, &sample.target, &sample.body);
+        let page = request.clone().with_header("origin", "https://evil.example");
+        let answer = send(world.address, &page).await;
+        let code = "MissingAuthenticationTokenException";
+        assert_refused(sample.service, &answer, code, "MissingAuthenticationToken");
+        let wrong = key(ACCESS_KEY_ID, "another-secret");
+        let answer =
+            send(world.address, &signed(request.clone(), signing_name(sample.service), &wrong)).await;
+        assert_refused(sample.service, &answer, "InvalidSignatureException", "SignatureDoesNotMatch");
+        let answer = send(world.address, &request).await;
+        assert_eq!(answer.status, 200, "{}: {answer:?}", sample.operation);
+    }
+}
+
+#[tokio::test]
+async fn an_insecure_server_stays_on_loopback() {
+    let mut config = config();
+    config.authentication = Authentication::Insecure;
+    config.listen = ([0, 0, 0, 0], 0).into();
+    let result = build(config, Arc::new(MemoryRegistry::new())).await;
+    assert!(matches!(result, Err(BuildError::InsecureOffLoopback { .. })));
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let world = World::start().await;
+    let mut config = config();
+    config.listen = world.address;
+    let Err(error) = build(config, Arc::new(MemoryRegistry::new())).await else {
+        panic!("the port is in use");
+    };
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the address {} is in use; stop the program that listens there, or choose another port",
+            world.address
+        )
+    );
+}
+
+#[tokio::test]
+async fn older_sdks_sign_for_execute_api() {
+    let world = World::start().await;
+    let answer = world.signed("execute-api", "GET", "/things/thing-1", "").await;
+    assert_eq!(answer.ok()["thingName"], "thing-1");
+}
