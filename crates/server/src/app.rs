@@ -1,0 +1,250 @@
+//! Wires the server: loads what it is made of, builds it, spawns it, drains it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use landfall_api::signature::{AccessKeyId, SecretAccessKey};
+use landfall_api_server::{AccessKey, ApiServer, Authentication, PageTokenKey, RejectionSource};
+use landfall_broker::{Broker, HandshakeRejections, Registrar};
+use landfall_model::{Clock, Scope};
+use landfall_registration::{Settings, SettingsSource};
+use landfall_registry::Registry;
+use landfall_registry_sqlite::SqliteRegistry;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tracing::{info, warn};
+
+use crate::clock::SystemClock;
+use crate::data_dir::{Credentials, DataDir, Secrets, ServerInfo};
+use crate::identity::{OwnCertificate, ServerIdentity};
+use crate::lifecycle::Lifecycle;
+
+/// How a server is set up.
+pub(crate) struct Config {
+    /// All of its state.
+    pub(crate) data: PathBuf,
+    /// Where it serves MQTT over TLS; port 0 takes a free one.
+    pub(crate) mqtt_listen: SocketAddr,
+    /// Where it serves the API; port 0 takes a free one.
+    pub(crate) http_listen: SocketAddr,
+    /// The name by which devices reach it.
+    pub(crate) hostname: String,
+    /// Account and region.
+    pub(crate) scope: Scope,
+    /// Who provisions devices.
+    pub(crate) registrar: Registrar,
+    /// How long a first connection is held.
+    pub(crate) first_connect_hold: Duration,
+    /// The user's own server certificate; none has one made.
+    pub(crate) certificate: Option<OwnCertificate>,
+    /// Whether unsigned API requests are taken.
+    pub(crate) insecure_api: bool,
+}
+
+/// A server that listens, and serves once it is spawned.
+pub(crate) struct App {
+    broker: Broker,
+    api: ApiServer,
+    running: Running,
+}
+
+/// A server that serves.
+pub(crate) struct Running {
+    registry: Arc<SqliteRegistry>,
+    lifecycle: Lifecycle,
+    info: ServerInfo,
+    /// Kept to the last: it is what keeps a second server out.
+    _data: DataDir,
+}
+
+/// File descriptors that are not for connections: the database, its readers, listeners, the log.
+const FILES_RESERVED: u64 = 64;
+
+/// The fewest file descriptors with which a server is of use.
+const FILES_MIN: u64 = 256;
+
+impl Config {
+    /// Opens everything and listens.
+    ///
+    /// # Errors
+    /// Something that the server needs cannot be had; the error says what to do.
+    pub(crate) async fn build(self) -> Result<App> {
+        let mut limits = landfall_broker::Limits::default();
+        limits.connections_max = connections_max(limits.connections_max)?;
+        self.check()?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let data = DataDir::open(&self.data)?;
+        let identity = match &self.certificate {
+            Some(files) => ServerIdentity::own(files)?,
+            None => ServerIdentity::made(&data, &self.hostname, clock.now())?,
+        };
+        let secrets = data.secrets(make_secrets)?;
+        let settings = Settings::compile(&SettingsSource::default(), &self.scope)?;
+        let sqlite = landfall_registry_sqlite::Config::new(data.file("registry.db"));
+        let registry = SqliteRegistry::open(sqlite).context("cannot open the registry")?;
+        let as_registry = Arc::clone(&registry) as Arc<dyn Registry>;
+        let lifecycle = Lifecycle::default();
+        let broker = landfall_broker::Config {
+            listen: self.mqtt_listen,
+            certificate: identity.chain,
+            key: identity.key,
+            scope: self.scope.clone(),
+            registrar: self.registrar,
+            first_connect_hold: self.first_connect_hold,
+            limits,
+        };
+        let tracker = lifecycle.tracker.clone();
+        let broker =
+            Broker::build(broker, Arc::clone(&as_registry), Arc::new(settings), Arc::clone(&clock), tracker)
+                .await;
+        let broker = broker.map_err(|error| port_remedy(error, "--mqtt-listen"))?;
+        let api = landfall_api_server::Config {
+            listen: self.http_listen,
+            limits: landfall_api_server::Limits::default(),
+            scope: self.scope.clone(),
+            hostname: self.hostname,
+            credentials: access_key(&secrets.credentials)?,
+            authentication: if self.insecure_api {
+                Authentication::Insecure
+            } else {
+                Authentication::Required
+            },
+            page_token_key: page_token_key(&secrets)?,
+        };
+        let rejections: Arc<dyn RejectionSource> = Arc::new(Rejections(broker.rejections()));
+        let api = ApiServer::build(api, as_registry, clock, rejections).await;
+        let api = api.map_err(|error| port_remedy(error, "--http-listen"))?;
+        let info = ServerInfo {
+            mqtt: broker.local_addr().to_string(),
+            http: api.local_addr().to_string(),
+            server_ca: identity.ca_path,
+            pid: std::process::id(),
+            region: self.scope.region.to_string(),
+            credentials: secrets.credentials,
+        };
+        Ok(App { broker, api, running: Running { registry, lifecycle, info, _data: data } })
+    }
+
+    fn check(&self) -> Result<()> {
+        if !self.http_listen.ip().is_loopback() {
+            bail!(
+                "--http-listen {} is not a loopback address, and the API is plain HTTP: listen on 127.0.0.1 and put a proxy with TLS in front of it",
+                self.http_listen
+            );
+        }
+        Ok(())
+    }
+}
+
+impl App {
+    /// Begins to serve, and tells other commands where.
+    ///
+    /// # Errors
+    /// The data directory cannot be written.
+    pub(crate) fn spawn(self) -> Result<Running> {
+        let Self { broker, api, running } = self;
+        let stopping = &running.lifecycle.stopping;
+        broker.spawn(stopping);
+        api.spawn(&running.lifecycle.tracker, stopping.clone());
+        running._data.publish(&running.info)?;
+        Ok(running)
+    }
+}
+
+impl Running {
+    /// Where it serves, and the keys of its API.
+    pub(crate) fn info(&self) -> &ServerInfo {
+        &self.info
+    }
+
+    /// Stops accepting, ends the connections, and closes the registry.
+    pub(crate) async fn drain(self, grace: Duration) {
+        if !self.lifecycle.drain(grace).await {
+            let open = self.lifecycle.tracker.len();
+            warn!(tasks.open = open, limit = "--drain", "not everything came to its end in time");
+        }
+        self.registry.close().await;
+        info!("server stopped");
+    }
+}
+
+/// Raises the limit on file descriptors as far as the system lets us, and says how many connections that allows.
+fn connections_max(wanted: usize) -> Result<usize> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current < maximum || (maximum.is_none() && current.is_some()) {
+        // Refused where a sandbox forbids it; then the limit is what it was.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+    let Some(files) = getrlimit(Resource::Nofile).current else {
+        return Ok(wanted);
+    };
+    if files < FILES_MIN {
+        bail!(
+            "the limit on open files is {files}, and a server needs {FILES_MIN} at least: raise it with `ulimit -n`"
+        );
+    }
+    let allowed = usize::try_from(files - FILES_RESERVED).unwrap_or(usize::MAX);
+    if allowed < wanted {
+        info!(
+            connections_max = allowed,
+            files, "the limit on open files allows fewer connections than the default"
+        );
+    }
+    Ok(wanted.min(allowed))
+}
+
+/// Says what to do about a port that another program has.
+fn port_remedy(error: impl std::error::Error + Send + Sync + 'static, option: &str) -> anyhow::Error {
+    let in_use = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::AddrInUse);
+    let error = anyhow::Error::new(error);
+    if !in_use {
+        return error;
+    }
+    let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
+    anyhow::anyhow!(
+        "{}; another program has that port: stop it, or choose another port with {option}",
+        causes.join(": ")
+    )
+}
+
+fn make_secrets() -> Secrets {
+    // Each UUID carries 122 random bits of the system.
+    let random = || uuid::Uuid::new_v4().simple().to_string();
+    let id = random().to_ascii_uppercase();
+    let credentials = Credentials {
+        access_key_id: format!("AKIA{}", id.get(..16).unwrap_or(&id)),
+        secret_access_key: format!("{}{}", random(), random()),
+    };
+    Secrets { credentials, page_token_key: format!("{}{}", random(), random()) }
+}
+
+fn access_key(credentials: &Credentials) -> Result<AccessKey> {
+    Ok(AccessKey {
+        id: AccessKeyId::parse(&credentials.access_key_id)?,
+        secret: SecretAccessKey::new(credentials.secret_access_key.clone()),
+    })
+}
+
+fn page_token_key(secrets: &Secrets) -> Result<PageTokenKey> {
+    let mut key = [0; 32];
+    hex::decode_to_slice(&secrets.page_token_key, &mut key)
+        .context("page_token_key in credentials.json is not 64 hex digits")?;
+    Ok(PageTokenKey::from_bytes(key))
+}
+
+/// The broker's rejections as the API shows them.
+struct Rejections(Arc<HandshakeRejections>);
+
+impl RejectionSource for Rejections {
+    fn handshake_rejections(&self) -> Vec<landfall_api_server::HandshakeRejection> {
+        let convert = |rejection: landfall_broker::HandshakeRejection| {
+            let landfall_broker::HandshakeRejection { at, peer, code, message } = rejection;
+            landfall_api_server::HandshakeRejection { at, peer, code, message }
+        };
+        self.0.list().into_iter().map(convert).collect()
+    }
+}

@@ -1,0 +1,7 @@
+//! The subcommands, one file each.
+
+pub(crate) mod ca;
+pub(crate) mod demo;
+pub(crate) mod env;
+pub(crate) mod serve;
+pub(crate) mod simulate;

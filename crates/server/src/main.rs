@@ -1,0 +1,54 @@
+//! `landfall`: registers IoT devices the moment they first connect.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the program that people see")]
+
+mod app;
+mod client;
+mod clock;
+mod commands;
+mod data_dir;
+mod fleet_view;
+mod identity;
+mod lifecycle;
+mod logging;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Registers IoT devices the moment they first connect: an MQTT broker over mutual TLS with the registry, the
+/// registration pipeline and the API of AWS IoT, in one program.
+#[derive(Parser)]
+#[command(name = "landfall", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(commands::demo::Arguments),
+    Serve(commands::serve::Arguments),
+    Env(commands::env::Arguments),
+    Ca(commands::ca::Arguments),
+    Simulate(commands::simulate::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Demo(arguments) => commands::demo::run(arguments),
+        Command::Serve(arguments) => commands::serve::run(arguments),
+        Command::Env(arguments) => commands::env::run(&arguments),
+        Command::Ca(arguments) => commands::ca::run(arguments),
+        Command::Simulate(arguments) => commands::simulate::run(arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("  because: {cause}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
