@@ -73,7 +73,8 @@ pub(crate) fn wire_validity(validity: Validity) -> CertificateValidity {
 }
 
 fn describe(certificate: &Certificate, scope: &Scope) -> Result<CertificateDescription, Failure> {
-    let Certificate { id, ca, status, der, validity, registered_at, modified_at } = certificate;
+    let Certificate { id, ca, status, signed_part: _, der, validity, registered_at, modified_at } =
+        certificate;
     Ok(CertificateDescription {
         certificate_arn: Some(scope.certificate_arn(id)),
         certificate_id: Some(id.to_string()),

@@ -102,9 +102,10 @@ pub(crate) fn with_sources(error: &dyn StdError) -> String {
 
 fn conflict_error(conflict: &Conflict, scope: &Scope) -> ApiError {
     let code = match conflict {
-        Conflict::CaCertificateExists(_) | Conflict::CertificateExists(_) | Conflict::ThingExists(_) => {
-            ErrorCode::ResourceAlreadyExists
-        }
+        Conflict::CaCertificateExists(_)
+        | Conflict::CertificateExists(_)
+        | Conflict::CertificateTwin(_)
+        | Conflict::ThingExists(_) => ErrorCode::ResourceAlreadyExists,
         Conflict::CaCertificateNotFound(_)
         | Conflict::CertificateNotFound(_)
         | Conflict::ThingNotFound(_)
@@ -127,6 +128,7 @@ fn conflict_error(conflict: &Conflict, scope: &Scope) -> ApiError {
         | Conflict::CaNotRegistering(_)
         | Conflict::CertificateNotFound(_)
         | Conflict::CertificateNotPending(_)
+        | Conflict::CertificateTwin(_)
         | Conflict::ThingNotFound(_)
         | Conflict::ThingPrincipalsChanged(_)
         | Conflict::ThingTypeNotFound(_)

@@ -6,13 +6,13 @@ use std::time::Duration;
 use landfall_events::{CertificateRegistered, Event};
 use landfall_model::{
     AccountId, Clock, CreationId, DistinguishedName, Outcome, Principal, RegistrationPlan,
-    RegistrationRecord, SubjectField, ThingName, UnixTime,
+    RegistrationRecord, SubjectField, ThingName, ThingView, UnixTime,
 };
 use landfall_registration::{Admission, Applicant, Refusal, Settings, decide, plan, thing_name};
-use landfall_registry::{CommitError, Registry, StorageError, Transaction};
+use landfall_registry::{CommitError, Committed, Conflict, Registry, StorageError, Transaction};
 use thiserror::Error;
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{debug, info};
 
 /// Who provisions a device whose certificate is seen for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +38,18 @@ pub(crate) enum Standing {
     /// It is registered and ACTIVE.
     Registered(Principal),
     /// Its registration has to begin or to go on.
-    Unregistered,
+    Unregistered(Next),
     /// It is kept out.
     Refused(Refusal),
+}
+
+/// What a registration has to do next.
+#[derive(Clone, Copy)]
+pub(crate) enum Next {
+    /// Register the certificate, which is seen for the first time.
+    Register,
+    /// Go on with the registration of a pending certificate.
+    Resume(CreationId),
 }
 
 /// Where a device stands after its registration.
@@ -69,13 +78,14 @@ impl Admissions {
     /// Where a device stands. A refusal is recorded.
     pub(crate) async fn standing(
         &self,
-        applicant: &Arc<Applicant>,
+        applicant: &Applicant,
         began: Instant,
     ) -> Result<Standing, AdmissionError> {
         let view = self.registry.view(applicant.certificate, applicant.ca).await?;
         match decide(&view) {
             Admission::Admit(principal) => Ok(Standing::Registered(principal)),
-            Admission::Register | Admission::Resume(_) => Ok(Standing::Unregistered),
+            Admission::Register => Ok(Standing::Unregistered(Next::Register)),
+            Admission::Resume(creation_id) => Ok(Standing::Unregistered(Next::Resume(creation_id))),
             Admission::Refuse(refusal) => {
                 self.record_refusal(applicant, &refusal, began).await?;
                 Ok(Standing::Refused(refusal))
@@ -88,53 +98,63 @@ impl Admissions {
     pub(crate) async fn register(
         &self,
         applicant: &Arc<Applicant>,
+        mut next: Next,
         began: Instant,
     ) -> Result<Registered, AdmissionError> {
+        // Most devices' things do not exist yet. When one does, the commit says so, and only then it is looked up.
+        let mut thing = None;
         for _ in 0..self.attempts_max {
-            let view = self.registry.view(applicant.certificate, applicant.ca).await?;
-            let creation_id = match decide(&view) {
-                Admission::Admit(principal) => return Ok(Registered::Active(principal)),
-                Admission::Register => None,
-                Admission::Resume(creation_id) => Some(creation_id),
-                Admission::Refuse(refusal) => {
-                    self.record_refusal(applicant, &refusal, began).await?;
-                    return Ok(Registered::Refused(refusal));
-                }
-            };
-            let (transaction, planned) = self.transaction(applicant, creation_id, began).await?;
-            match (self.registry.commit(transaction).await, planned) {
-                // Looked at again: what the policies of the device are is for the registry to say.
-                (Ok(()), Planned::Provisioned(thing)) => {
+            let (transaction, planned) = self.transaction(applicant, next, thing.as_ref(), began);
+            let conflict = match (self.registry.commit(transaction).await, planned) {
+                (Ok(Committed { activated: Some(principal) }), Planned::Provisioned(thing)) => {
                     info!(certificate.id = %applicant.certificate, ca.id = %applicant.ca, thing.name = %thing, "device registered");
+                    return Ok(Registered::Active(principal));
                 }
-                (Ok(()), Planned::Pending) => return Ok(Registered::Pending),
-                (Ok(()), Planned::Refused(refusal)) => return Ok(Registered::Refused(refusal)),
-                // Somebody else was faster: decide again on what is there now.
-                (Err(CommitError::Conflict(conflict)), _) => {
-                    info!(certificate.id = %applicant.certificate, %conflict, "registration is planned anew");
-                }
+                (Ok(_), Planned::Refused(refusal)) => return Ok(Registered::Refused(refusal)),
+                (Ok(_), Planned::Pending | Planned::Provisioned(_)) => return Ok(Registered::Pending),
+                (Err(CommitError::Conflict(conflict)), _) => conflict,
                 (Err(CommitError::Storage(problem)), _) => return Err(AdmissionError::Store(problem)),
                 (Err(problem), _) => {
                     return Err(AdmissionError::Store(StorageError::Failed(Box::new(problem))));
                 }
+            };
+            // Somebody was faster, or a thing is there already: decide again on what is there now.
+            debug!(certificate.id = %applicant.certificate, %conflict, "registration is planned anew");
+            if let Conflict::CertificateTwin(_) = conflict {
+                self.record_refusal(applicant, &Refusal::Twin, began).await?;
+                return Ok(Registered::Refused(Refusal::Twin));
             }
+            next = match self.standing(applicant, began).await? {
+                Standing::Registered(principal) => return Ok(Registered::Active(principal)),
+                Standing::Unregistered(next) => next,
+                Standing::Refused(refusal) => return Ok(Registered::Refused(refusal)),
+            };
+            thing = match thing_name(applicant, &self.settings) {
+                Ok(name) => self.registry.thing_view(&name).await?,
+                Err(_) => None,
+            };
         }
         Err(AdmissionError::Contended { attempts: self.attempts_max })
     }
 
     /// All that one attempt changes, in one transaction.
-    async fn transaction(
+    fn transaction(
         &self,
         applicant: &Arc<Applicant>,
-        stored: Option<CreationId>,
+        next: Next,
+        thing: Option<&ThingView>,
         began: Instant,
-    ) -> Result<(Transaction, Planned), AdmissionError> {
+    ) -> (Transaction, Planned) {
         let now = self.clock.now();
-        let creation_id = stored.unwrap_or_else(|| CreationId::from_bytes(uuid::Uuid::new_v4().into_bytes()));
         let mut transaction = Transaction::new();
-        if stored.is_none() {
-            transaction.register(applicant.pending_certificate(creation_id, now), applicant.ca);
-        }
+        let creation_id = match next {
+            Next::Resume(creation_id) => creation_id,
+            Next::Register => {
+                let creation_id = CreationId::from_bytes(uuid::Uuid::new_v4().into_bytes());
+                transaction.register(applicant.pending_certificate(creation_id, now), applicant.ca);
+                creation_id
+            }
+        };
         // Told at each connection of a pending certificate, as AWS does.
         transaction.append(Event::CertificateRegistered(CertificateRegistered {
             certificate: applicant.certificate,
@@ -144,7 +164,7 @@ impl Admissions {
         }));
         let planned = match self.registrar {
             Registrar::Rules => Planned::Pending,
-            Registrar::Builtin => match self.plan(applicant, creation_id).await? {
+            Registrar::Builtin => match plan(applicant, &self.settings, thing, creation_id) {
                 Ok(plan) => {
                     transaction.provision(&plan, now);
                     transaction.record(success(&plan, now, began.elapsed()));
@@ -156,20 +176,7 @@ impl Admissions {
                 }
             },
         };
-        Ok((transaction, planned))
-    }
-
-    async fn plan(
-        &self,
-        applicant: &Arc<Applicant>,
-        creation_id: CreationId,
-    ) -> Result<Result<RegistrationPlan, Refusal>, StorageError> {
-        let name = match thing_name(applicant, &self.settings) {
-            Ok(name) => name,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let thing = self.registry.thing_view(&name).await?;
-        Ok(plan(applicant, &self.settings, thing.as_ref(), creation_id))
+        (transaction, planned)
     }
 
     async fn record_refusal(
@@ -181,7 +188,7 @@ impl Admissions {
         let mut transaction = Transaction::new();
         transaction.record(failure(applicant, refusal, self.clock.now(), began.elapsed()));
         match self.registry.commit(transaction).await {
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
             Err(CommitError::Storage(problem)) => Err(AdmissionError::Store(problem)),
             Err(problem) => Err(AdmissionError::Store(StorageError::Failed(Box::new(problem)))),
         }

@@ -131,7 +131,7 @@ fn deadline(session: &Session) -> Option<Instant> {
 }
 
 /// Sleeps until a moment; for ever if there is none.
-async fn sleep_until(deadline: Option<Instant>) {
+pub(crate) async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,

@@ -1,12 +1,15 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use landfall_mqtt::{Message, QoS};
-use landfall_registry::{Change, CommitError, CommitObserver, EventId, PendingEvent, Registry, Transaction};
+use landfall_registry::{Change, CommitObserver, EventId, PendingEvent, Registry, StorageError, Transaction};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
+use crate::connection::sleep_until;
 use crate::routing::Router;
 
 /// Publishes the events of the outbox, each at least once and in the order of the commits.
@@ -16,6 +19,17 @@ pub(crate) struct Dispatcher {
     appended: Arc<Appended>,
     events_per_batch: u32,
 }
+
+/// What was published since the start.
+#[derive(Default)]
+struct Published {
+    last: Option<EventId>,
+    /// When that is marked as delivered; none when it is.
+    mark_at: Option<Instant>,
+}
+
+/// How long published events may stay unmarked: a mark is a write, and one serves for all events before it.
+const MARK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Says that there is something in the outbox.
 #[derive(Default)]
@@ -30,43 +44,48 @@ impl Dispatcher {
 
     /// Runs until it is cancelled. What a crash keeps from being marked as delivered is published again.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut published = None;
+        let mut published = Published::default();
         loop {
-            let more = match self.dispatch(&mut published).await {
-                Ok(more) => more,
-                Err(problem) => {
-                    let error: &dyn std::error::Error = &problem;
-                    error!(error, "events cannot be dispatched");
-                    false
-                }
-            };
-            if stop.is_cancelled() {
-                return;
-            }
-            if !more {
+            let more = self.dispatch(&mut published).await.unwrap_or_else(|problem| {
+                let error: &dyn std::error::Error = &problem;
+                error!(error, "events cannot be read");
+                false
+            });
+            if !more || stop.is_cancelled() {
+                let mark_at = published.mark_at;
                 tokio::select! {
                     () = self.appended.0.notified() => {}
-                    () = stop.cancelled() => return,
+                    () = sleep_until(mark_at) => self.mark(&mut published).await,
+                    () = stop.cancelled() => return self.mark(&mut published).await,
                 }
             }
         }
     }
 
-    /// Publishes one batch and marks it as delivered. Whether there may be more.
-    async fn dispatch(&self, published: &mut Option<EventId>) -> Result<bool, CommitError> {
-        let events = self.registry.pending_events(*published, self.events_per_batch).await?;
+    /// Publishes one batch. Whether there may be more.
+    async fn dispatch(&self, published: &mut Published) -> Result<bool, StorageError> {
+        let events = self.registry.pending_events(published.last, self.events_per_batch).await?;
         let Some(last) = events.last().map(|event| event.id) else {
             return Ok(false);
         };
         for event in events {
             self.publish(event).await;
         }
-        // If the mark cannot be stored, these events are not published again before the next start.
-        *published = Some(last);
+        published.last = Some(last);
+        published.mark_at.get_or_insert_with(|| Instant::now() + MARK_PAUSE);
+        Ok(true)
+    }
+
+    /// Marks what was published as delivered. If that fails it is published again after the next start.
+    async fn mark(&self, published: &mut Published) {
+        published.mark_at = None;
+        let Some(last) = published.last else { return };
         let mut transaction = Transaction::new();
         transaction.delivered(last);
-        self.registry.commit(transaction).await?;
-        Ok(true)
+        if let Err(problem) = self.registry.commit(transaction).await {
+            let error: &dyn std::error::Error = &problem;
+            error!(error, "events cannot be marked as delivered");
+        }
     }
 
     async fn publish(&self, event: PendingEvent) {

@@ -19,6 +19,8 @@ pub struct Certificate {
     pub ca: Option<CaCertificateId>,
     /// What may be done with it.
     pub status: CertificateStatus,
+    /// What its issuer signed: no other registered certificate has the same.
+    pub signed_part: SignedPart,
     /// The certificate itself.
     pub der: CertificateDer,
     /// From when to when it is valid.
@@ -45,6 +47,13 @@ pub enum CertificateStatus {
     Revoked,
 }
 
+/// The SHA-256 of the part of a certificate that its issuer signed.
+///
+/// Whoever has a certificate signed by an elliptic curve key can make another signature of it, and so another certificate
+/// id, without the issuer's key. This stays the same, so that a revoked device cannot come back as a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SignedPart([u8; 32]);
+
 /// The DER of one certificate.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CertificateDer(Arc<[u8]>);
@@ -68,6 +77,18 @@ pub struct InvalidId {
 
 impl CertificateId {
     /// The id with this SHA-256.
+    pub const fn from_sha256(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
+    /// The SHA-256.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl SignedPart {
+    /// The part with this SHA-256.
     pub const fn from_sha256(digest: [u8; 32]) -> Self {
         Self(digest)
     }

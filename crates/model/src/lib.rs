@@ -22,7 +22,9 @@ pub use arn::{AccountId, InvalidAccount, Region, Scope};
 pub use ca_certificate::{
     AutoRegistration, CaCertificate, CaCertificateId, CaStatus, CertificateMode, UnknownStatus,
 };
-pub use certificate::{Certificate, CertificateDer, CertificateId, CertificateStatus, InvalidId, Validity};
+pub use certificate::{
+    Certificate, CertificateDer, CertificateId, CertificateStatus, InvalidId, SignedPart, Validity,
+};
 pub use client::{CLIENT_ID_BYTES_MAX, ClientId, InvalidClientId};
 pub use distinguished_name::{DistinguishedName, NameAttribute, SubjectField};
 pub use name::InvalidName;

@@ -20,7 +20,8 @@ pub(crate) fn detect_version(
     }
     let Some(header) = Header::peek(buf, packet_bytes_max)? else { return Ok(None) };
     let truncated = Violation::Truncated { packet: PacketType::Connect };
-    let body = buf.get(header.bytes..).unwrap_or_default();
+    // What follows the packet is not looked at: whether it is here yet must not matter.
+    let body = buf.get(header.bytes..buf.len().min(header.packet_bytes)).unwrap_or_default();
     // MQTT 3.1 has another name; its level tells what it is, and its CONNACK is that of MQTT 3.1.1.
     let starts_like = |name: &[u8]| body.iter().zip(name).all(|(found, expected)| found == expected);
     let names: [&[u8]; 2] = [b"\x00\x04MQTT", b"\x00\x06MQIsdp"];
@@ -28,7 +29,6 @@ pub(crate) fn detect_version(
         return Err(Violation::ProtocolName);
     };
     match body.get(name.len()) {
-        Some(_) if header.packet_bytes - header.bytes <= name.len() => Err(truncated),
         Some(&level) if name == names[1] => Err(Violation::ProtocolLevel { level: level.min(3) }),
         Some(4) => Ok(Some(ProtocolVersion::V311)),
         Some(5) => Ok(Some(ProtocolVersion::V5)),
@@ -98,6 +98,7 @@ mod tests {
             (b"\x10\x00", Err(TRUNCATED)),
             (b"\x10\x06\0\x04MQTT", Err(TRUNCATED)),
             (b"\x10\x06\0\x04MQTT\xe0\x00", Err(TRUNCATED)),
+            (b"\x10\x02\0\x04\xe0\x00", Err(TRUNCATED)),
             (b"\xe0", Err(Violation::FirstPacket { first_byte: 0xE0 })),
             (
                 b"\x16\x03\x01",

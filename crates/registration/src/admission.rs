@@ -63,7 +63,7 @@ fn decide_first_sight(ca: Option<&CaCertificate>) -> Admission {
 #[cfg(test)]
 mod tests {
     use landfall_model::{
-        CaCertificateId, CertificateDer, CertificateId, CertificateMode, UnixTime, Validity,
+        CaCertificateId, CertificateDer, CertificateId, CertificateMode, SignedPart, UnixTime, Validity,
     };
 
     use super::*;
@@ -91,6 +91,7 @@ mod tests {
             id,
             ca: Some(CA),
             status,
+            signed_part: SignedPart::from_sha256([2; 32]),
             der: CertificateDer::new(&[]),
             validity: Validity { not_before: NOW, not_after: NOW },
             registered_at: NOW,

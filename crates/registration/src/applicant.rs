@@ -1,6 +1,6 @@
 use landfall_model::{
     CaCertificateId, Certificate, CertificateDer, CertificateId, CertificateStatus, CreationId,
-    DistinguishedName, UnixTime, Validity,
+    DistinguishedName, SignedPart, UnixTime, Validity,
 };
 use landfall_pki::VerifiedChain;
 
@@ -17,6 +17,8 @@ pub struct Applicant {
     pub issuer: DistinguishedName,
     /// From when to when it is valid.
     pub validity: Validity,
+    /// What its issuer signed.
+    pub signed_part: SignedPart,
     /// The certificate itself.
     pub der: CertificateDer,
 }
@@ -30,6 +32,7 @@ impl Applicant {
             subject: chain.subject().clone(),
             issuer: chain.issuer().clone(),
             validity: chain.validity(),
+            signed_part: SignedPart::from_sha256(chain.certificate().signed_part_sha256()),
             der: chain.der().clone(),
         }
     }
@@ -40,6 +43,7 @@ impl Applicant {
             id: self.certificate,
             ca: Some(self.ca),
             status: CertificateStatus::PendingActivation { creation_id },
+            signed_part: self.signed_part,
             der: self.der.clone(),
             validity: self.validity,
             registered_at: now,

@@ -109,7 +109,8 @@ fn invalid(target: &'static str, problem: InvalidName) -> Refusal {
 #[cfg(test)]
 mod tests {
     use landfall_model::{
-        AccountId, Attributes, CaCertificateId, CertificateDer, Region, Scope, Thing, UnixTime, Validity,
+        AccountId, Attributes, CaCertificateId, CertificateDer, Region, Scope, SignedPart, Thing, UnixTime,
+        Validity,
     };
 
     use super::*;
@@ -141,6 +142,7 @@ mod tests {
             subject: subject(fields),
             issuer: subject(&[("2.5.4.3", "root")]),
             validity: Validity { not_before: moment, not_after: moment },
+            signed_part: SignedPart::from_sha256([3; 32]),
             der: CertificateDer::new(&[]),
         })
     }

@@ -77,6 +77,11 @@ pub enum Refusal {
         /// The most allowed.
         max: usize,
     },
+    /// A registered certificate has the same content, and another signature.
+    #[error(
+        "another certificate of the same content and key is registered; this one differs from it only in its signature"
+    )]
+    Twin,
     /// The title names no known kind of device.
     #[error("the subject's title (T, 2.5.4.12) is {found:?}; it must be iot or greengrass")]
     UnknownDeviceType {
@@ -100,6 +105,7 @@ impl Refusal {
             Self::ThingOfAnotherCa { .. } => "thing_of_another_ca",
             Self::ThingTaken { .. } => "thing_taken",
             Self::TooManyAttributes { .. } => "too_many_attributes",
+            Self::Twin => "certificate_twin",
             Self::UnknownDeviceType { .. } => "unknown_device_type",
         }
     }

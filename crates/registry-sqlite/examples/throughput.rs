@@ -15,7 +15,7 @@ use landfall_model::{
     AccountId, AttributeName, AttributeValue, Attributes, AutoRegistration, CaCertificate, CaCertificateId,
     CaStatus, Certificate, CertificateDer, CertificateId, CertificateMode, CertificateStatus, CreationId,
     DeviceType, Outcome, PlannedPolicy, PlannedThing, PlannedThingType, PolicyName, RegistrationPlan,
-    RegistrationRecord, ThingName, ThingTypeName, UnixTime, Validity,
+    RegistrationRecord, SignedPart, ThingName, ThingTypeName, UnixTime, Validity,
 };
 use landfall_registry::{Registrations, Registry, Things, Transaction};
 use landfall_registry_sqlite::{Config, SqliteRegistry};
@@ -198,6 +198,7 @@ fn pending(number: u64, creation_id: CreationId, now: UnixTime) -> Certificate {
         id: certificate_id(number),
         ca: Some(CA),
         status: CertificateStatus::PendingActivation { creation_id },
+        signed_part: SignedPart::from_sha256(*certificate_id(number).as_bytes()),
         der: CertificateDer::new(&certificate_id(number).as_bytes().repeat(DER_BYTES / 32)),
         validity: validity(),
         registered_at: now,

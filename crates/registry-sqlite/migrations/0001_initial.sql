@@ -38,10 +38,12 @@ CREATE TABLE ca_certificates (
     der BLOB NOT NULL
 ) STRICT;
 
+-- signed_part: the SHA-256 of what the issuer signed, which another signature of the same certificate shares.
 -- ca: a row of issuers. creation: the creation id of a pending certificate, 16 bytes.
 CREATE TABLE certificates (
     rid INTEGER PRIMARY KEY,
     cert_id BLOB NOT NULL UNIQUE,
+    signed_part BLOB NOT NULL UNIQUE,
     ca INTEGER,
     status INTEGER NOT NULL,
     creation BLOB,

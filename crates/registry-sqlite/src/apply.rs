@@ -1,5 +1,5 @@
 use landfall_model::CaCertificateId;
-use landfall_registry::{Change, Expectation};
+use landfall_registry::{Change, Committed, Expectation, Transaction};
 use rusqlite::Connection;
 
 use crate::error::ApplyError;
@@ -19,8 +19,18 @@ impl<'a> Apply<'a> {
         Self { connection, row_ids, issuer: None }
     }
 
+    /// Makes all changes of a transaction, or says why they cannot be made.
+    pub(crate) fn all(&mut self, transaction: &Transaction) -> Result<Committed, ApplyError> {
+        transaction.changes().iter().try_for_each(|change| self.change(change))?;
+        let activated = match transaction.activates() {
+            Some(id) => registration::principal(self.connection, id)?,
+            None => None,
+        };
+        Ok(Committed { activated })
+    }
+
     /// Makes one change, or says why it cannot be made; then what was made before it must be rolled back.
-    pub(crate) fn change(&mut self, change: &Change) -> Result<(), ApplyError> {
+    fn change(&mut self, change: &Change) -> Result<(), ApplyError> {
         match change {
             Change::CaCertificate(change) => ca_certificate::apply(self, change),
             Change::Certificate(change) => certificate::apply(self, change),

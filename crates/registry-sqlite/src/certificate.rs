@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use landfall_model::{
     CaCertificateId, Certificate, CertificateDer, CertificateId, CertificateStatus, CreationId, PolicyName,
-    ThingName, UnixTime, Validity,
+    SignedPart, ThingName, UnixTime, Validity,
 };
 use landfall_registry::{CertificateChange, Certificates, Conflict, Page, PageRequest, StorageError};
 use rusqlite::{Connection, ToSql, params};
@@ -18,7 +18,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT c.rid, c.cert_id, i.ca_id, c.status, c.creation, c.created, c.modified, c.not_before,
-            c.not_after, c.der FROM certificates c LEFT JOIN issuers i ON i.rid = c.ca ",
+            c.not_after, c.der, c.signed_part FROM certificates c LEFT JOIN issuers i ON i.rid = c.ca ",
             $rest
         )
     };
@@ -36,8 +36,8 @@ statements! {
     );
     RID = "SELECT rid FROM certificates WHERE cert_id = $1";
     INSERT = "INSERT INTO certificates
-        (rid, cert_id, ca, status, creation, created, modified, not_before, not_after, der)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (cert_id) DO NOTHING";
+        (rid, cert_id, signed_part, ca, status, creation, created, modified, not_before, not_after, der)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
     ACTIVATE = "UPDATE certificates SET status = $1, creation = NULL, modified = $2
         WHERE cert_id = $3 AND status = $4";
     SET_STATUS = "UPDATE certificates SET status = $1, creation = $2, modified = $3 WHERE cert_id = $4";
@@ -109,12 +109,13 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &CertificateChange) -> Result
 }
 
 fn insert(apply: &mut Apply<'_>, certificate: &Certificate) -> Result<(), ApplyError> {
-    let Certificate { id, ca, status, der, validity, registered_at, modified_at } = certificate;
+    let Certificate { id, ca, status, signed_part, der, validity, registered_at, modified_at } = certificate;
     let ca = ca.map(|ca| issuer::ensure(apply, ca, *registered_at)).transpose()?;
     let (code, creation) = status_code(status);
     let row = params![
         apply.row_ids.next(*registered_at)?,
         id.as_bytes(),
+        signed_part.as_bytes(),
         ca,
         code,
         creation,
@@ -125,7 +126,8 @@ fn insert(apply: &mut Apply<'_>, certificate: &Certificate) -> Result<(), ApplyE
         der.as_bytes(),
     ];
     match execute(apply.connection, INSERT, row)? {
-        0 => Err(Conflict::CertificateExists(*id).into()),
+        0 if rid(apply.connection, *id)?.is_some() => Err(Conflict::CertificateExists(*id).into()),
+        0 => Err(Conflict::CertificateTwin(*id).into()),
         _ => Ok(()),
     }
 }
@@ -182,6 +184,7 @@ fn from_fields(fields: &Fields<'_>) -> Result<Certificate, ReadError> {
             not_after: fields.time(8, "not_after")?,
         },
         der: CertificateDer::new(fields.bytes(9, "der")?),
+        signed_part: SignedPart::from_sha256(fields.get(10, "signed_part")?),
     })
 }
 

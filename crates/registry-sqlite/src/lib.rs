@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
-use landfall_registry::{CommitError, CommitObserver, Registry, StorageError, Transaction};
+use landfall_registry::{CommitError, CommitObserver, Committed, Registry, StorageError, Transaction};
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_blocking;
@@ -137,7 +137,7 @@ impl SqliteRegistry {
 #[async_trait]
 impl Registry for SqliteRegistry {
     /// When [`Config::transactions_max`] transactions wait, this waits for its place, in the order of the callers.
-    async fn commit(&self, transaction: Transaction) -> Result<(), CommitError> {
+    async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError> {
         let (reply, outcome) = oneshot::channel();
         let submissions = self.submissions()?;
         let sent = submissions.send(Submission { transaction, reply }).await;

@@ -86,12 +86,19 @@ fn view(
     let Some((rid, certificate)) = certificate::read(connection, certificate)? else {
         return Ok(RegistryView { ca_certificate, certificate: None, principal: None });
     };
-    let principal = Principal {
-        certificate: certificate.id,
-        things: thing::attached(connection, rid)?,
-        policies: policy::attached(connection, rid)?,
-    };
+    let principal = attached(connection, rid, certificate.id)?;
     Ok(RegistryView { ca_certificate, certificate: Some(certificate), principal: Some(principal) })
+}
+
+/// A certificate with what is attached to it, if it is registered.
+pub(crate) fn principal(connection: &Connection, id: CertificateId) -> Result<Option<Principal>, ReadError> {
+    let rid = certificate::rid(connection, id)?;
+    rid.map(|rid| attached(connection, rid, id)).transpose()
+}
+
+fn attached(connection: &Connection, rid: i64, certificate: CertificateId) -> Result<Principal, ReadError> {
+    let (things, policies) = (thing::attached(connection, rid)?, policy::attached(connection, rid)?);
+    Ok(Principal { certificate, things, policies })
 }
 
 fn records_of(connection: &Connection, id: CertificateId) -> Result<Vec<RegistrationRecord>, ReadError> {

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use landfall_registry::{CommitError, CommitObserver, StorageError, Transaction};
+use landfall_registry::{CommitError, CommitObserver, Committed, StorageError, Transaction};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
@@ -29,7 +29,7 @@ statements! {
 /// A transaction that waits, with where to tell what became of it.
 pub(crate) struct Submission {
     pub(crate) transaction: Transaction,
-    pub(crate) reply: oneshot::Sender<Result<(), CommitError>>,
+    pub(crate) reply: oneshot::Sender<Result<Committed, CommitError>>,
 }
 
 /// Those who hear of each commit.
@@ -45,7 +45,7 @@ pub(crate) struct Writer {
 }
 
 /// What became of each transaction of a group that was committed.
-type Outcomes = Vec<Result<(), ApplyError>>;
+type Outcomes = Vec<Result<Committed, ApplyError>>;
 
 impl Writer {
     /// Starts the thread. It ends when every sender is gone and what was handed over is done.
@@ -120,12 +120,12 @@ impl Writer {
     }
 
     /// Writes one transaction, which fails alone; the outer error is one by which the whole group fails.
-    fn write_one(&mut self, transaction: &Transaction) -> rusqlite::Result<Result<(), ApplyError>> {
+    fn write_one(&mut self, transaction: &Transaction) -> rusqlite::Result<Result<Committed, ApplyError>> {
         execute(&self.connection, SAVEPOINT, [])?;
         let mut apply = Apply::new(&self.connection, &mut self.row_ids);
-        let outcome = transaction.changes().iter().try_for_each(|change| apply.change(change));
+        let outcome = apply.all(transaction);
         match outcome {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(ApplyError::Storage(ReadError::Sqlite(error))) if self.connection.is_autocommit() => {
                 return Err(error);
             }
@@ -169,6 +169,6 @@ fn tell(observers: &[Arc<dyn CommitObserver>], transaction: &Transaction) {
 }
 
 /// Tells the committer, unless it has gone away.
-fn answer(submission: Submission, result: Result<(), CommitError>) {
+fn answer(submission: Submission, result: Result<Committed, CommitError>) {
     let _ = submission.reply.send(result);
 }

@@ -28,7 +28,7 @@ pub trait Certificates {
 /// A change of a certificate or of what is attached to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CertificateChange {
-    /// Registers it. Conflict: it is registered already.
+    /// Registers it. Conflict: it is registered already, or one with the same signed part is.
     Insert(Certificate),
     /// Makes a pending certificate ACTIVE. Conflict: it is not registered, or not PENDING_ACTIVATION.
     Activate {

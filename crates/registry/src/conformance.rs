@@ -21,7 +21,9 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use crate::{CommitError, Conflict, Order, Page, PageRequest, Registry, StorageError, Transaction};
+use crate::{
+    CommitError, Committed, Conflict, Order, Page, PageRequest, Registry, StorageError, Transaction,
+};
 
 /// Expands to one `#[tokio::test]` for each promise.
 ///
@@ -43,6 +45,7 @@ macro_rules! conformance_suite {
             certificate {
                 a_certificate_is_read_back_as_it_was_inserted
                 a_certificate_is_inserted_once
+                a_twin_of_a_certificate_is_not_inserted
                 only_a_pending_certificate_is_activated
                 any_status_can_be_set
                 a_thing_is_attached_once
@@ -67,6 +70,7 @@ macro_rules! conformance_suite {
             registration {
                 a_view_of_nothing_is_empty
                 a_view_has_the_certificate_with_what_is_attached
+                the_commit_that_activates_returns_the_principal
                 a_view_is_as_of_one_moment
                 a_ca_certificate_must_register_devices
                 a_plan_creates_and_activates
@@ -132,7 +136,7 @@ async fn conflict(registry: &dyn Registry, expected: Conflict, build: impl FnOnc
     assert_conflict(&registry.commit(transaction).await, &expected);
 }
 
-fn assert_conflict(result: &Result<(), CommitError>, expected: &Conflict) {
+fn assert_conflict(result: &Result<Committed, CommitError>, expected: &Conflict) {
     let is_expected = matches!(result, Err(CommitError::Conflict(found)) if found == expected);
     assert!(is_expected, "expected {expected:?}, found {result:?}");
 }

@@ -66,6 +66,9 @@ pub enum Conflict {
     /// The certificate is registered already.
     #[error("certificate {0} is registered already")]
     CertificateExists(CertificateId),
+    /// Another registered certificate has the same signed part.
+    #[error("another certificate with the content of {0} is registered already")]
+    CertificateTwin(CertificateId),
     /// No such certificate.
     #[error("certificate {0} is not registered")]
     CertificateNotFound(CertificateId),

@@ -23,6 +23,7 @@ mod transaction;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use landfall_model::Principal;
 
 pub use ca_certificate::{CaCertificateChange, CaCertificates};
 pub use certificate::{CertificateChange, Certificates};
@@ -52,17 +53,26 @@ pub trait Registry:
     + Sync
     + 'static
 {
-    /// Applies a transaction: all of its changes, or none. When this returns, they are durable.
+    /// Applies a transaction: all of its changes, or none. When this returns, they are durable, and every read that
+    /// begins later sees them.
     ///
     /// Cancel safety: a transaction that was handed over is carried out even if the future is dropped.
     ///
     /// # Errors
     /// A precondition does not hold ([`CommitError::Conflict`]), or the storage failed.
-    async fn commit(&self, transaction: Transaction) -> Result<(), CommitError>;
+    async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError>;
 
     /// Registers an observer, which from then on hears of each change after it is durable and before the committer does,
     /// in the order of the commits.
     fn observe(&self, observer: Arc<dyn CommitObserver>);
+}
+
+/// What a transaction came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// The certificate that it activated ([`CertificateChange::Activate`]), with what is attached to it as of the commit;
+    /// the last one if there were several.
+    pub activated: Option<Principal>,
 }
 
 /// Hears of what was committed. Called in the writer's turn: it must be quick and must not wait.

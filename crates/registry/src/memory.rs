@@ -12,7 +12,7 @@ use landfall_model::{
 
 use self::state::State;
 use crate::{
-    CaCertificates, Certificates, CommitError, CommitObserver, EventId, Outbox, Page, PageRequest,
+    CaCertificates, Certificates, CommitError, CommitObserver, Committed, EventId, Outbox, Page, PageRequest,
     PendingEvent, Policies, RegistrationCodes, Registrations, Registry, StorageError, ThingFilter,
     ThingTypes, Things, Transaction,
 };
@@ -38,19 +38,20 @@ impl MemoryRegistry {
 
 #[async_trait]
 impl Registry for MemoryRegistry {
-    async fn commit(&self, transaction: Transaction) -> Result<(), CommitError> {
+    async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError> {
         let mut state = self.state();
         let mut next = state.clone();
         for change in transaction.changes() {
             next.apply(change)?;
         }
         *state = next;
+        let activated = transaction.activates().and_then(|id| state.principal(id));
         // Still under the lock, so that observers hear in the order of the commits.
         let observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for observer in observers {
             observer.committed(transaction.changes());
         }
-        Ok(())
+        Ok(Committed { activated })
     }
 
     fn observe(&self, observer: Arc<dyn CommitObserver>) {

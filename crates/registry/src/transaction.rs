@@ -61,6 +61,18 @@ impl Transaction {
         &self.changes
     }
 
+    /// The certificate that it activates; the last one if there are several.
+    pub fn activates(&self) -> Option<CertificateId> {
+        let activated = |change: &Change| {
+            if let Change::Certificate(CertificateChange::Activate { id, .. }) = change {
+                Some(*id)
+            } else {
+                None
+            }
+        };
+        self.changes.iter().rev().find_map(activated)
+    }
+
     /// Adds a precondition.
     pub fn expect(&mut self, expectation: Expectation) {
         self.push(Change::Expect(expectation));

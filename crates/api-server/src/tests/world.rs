@@ -9,7 +9,7 @@ use landfall_model::{
     AccountId, AttributeName, AttributeValue, AutoRegistration, CaCertificate, CaCertificateId, CaStatus,
     Certificate, CertificateDer, CertificateId, CertificateMode, CertificateStatus, Clock, CreationId,
     DeviceType, Outcome, Policy, PolicyName, PolicyVersionId, Region, RegistrationCode, RegistrationRecord,
-    Rejection, Scope, Thing, ThingName, ThingType, ThingTypeName, UnixTime, Validity,
+    Rejection, Scope, SignedPart, Thing, ThingName, ThingType, ThingTypeName, UnixTime, Validity,
 };
 use landfall_pki::{
     CertificateVersion, DeviceRequest, Issuer, KeyKind, KeyPair, ParsedCertificate, Subject, validity_of_days,
@@ -182,6 +182,7 @@ async fn fill(registry: &MemoryRegistry, ca: &Issuer, device: &ParsedCertificate
             id,
             ca: (status != CertificateStatus::Inactive).then_some(ca.certificate().ca_id()),
             status,
+            signed_part: SignedPart::from_sha256(*id.as_bytes()),
             der,
             validity: device.validity(),
             registered_at: EARLIER,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tracing::{debug, error, info};
 
 use super::{Connection, after, sleep_until};
-use crate::admission::{AdmissionError, Registered, Standing};
+use crate::admission::{AdmissionError, Next, Registered, Standing};
 use crate::connections::EndReason;
 use crate::routing::Delivery;
 
@@ -52,11 +52,11 @@ impl Connection {
         let applicant = Arc::new(Applicant::new(&self.chain));
         let principal = match self.shared.admissions.standing(&applicant, began).await {
             Ok(Standing::Registered(principal)) => principal,
-            Ok(Standing::Unregistered) => match self.hold(&applicant, began).await {
+            Ok(Standing::Unregistered(next)) => match self.hold(&applicant, next, began).await {
                 Held::Admitted(principal) => principal,
                 Held::Refused(refusal) => return self.refuse_registration(version, &refusal),
-                Held::Expired if self.hold_time().is_zero() => return Verdict::Close,
-                Held::Expired => return Verdict::HoldExpired,
+                Held::Expired if self.tells(version) => return Verdict::HoldExpired,
+                Held::Expired => return Verdict::Close,
                 Held::Gone => return Verdict::Close,
                 Held::Ended(reason) => return Verdict::End(reason.into()),
                 Held::Failed(problem) => return self.fail(version, &problem),
@@ -98,7 +98,7 @@ impl Connection {
     }
 
     /// Has the device registered, and waits for its certificate to become ACTIVE, whoever activates it.
-    async fn hold(&mut self, applicant: &Arc<Applicant>, began: Instant) -> Held {
+    async fn hold(&mut self, applicant: &Arc<Applicant>, next: Next, began: Instant) -> Held {
         let Ok(_permit) = Arc::clone(&self.shared.holds).try_acquire_owned() else {
             info!(certificate.id = %applicant.certificate, "too many connections are held already");
             return Held::Expired;
@@ -106,7 +106,7 @@ impl Connection {
         let (admissions, for_task) = (Arc::clone(&self.shared.admissions), Arc::clone(applicant));
         // In a task of its own: a registration that was begun is finished even if the client hangs up.
         let mut registration =
-            self.shared.tracker.spawn(async move { admissions.register(&for_task, began).await });
+            self.shared.tracker.spawn(async move { admissions.register(&for_task, next, began).await });
         // With a hold of zero the client is closed as AWS does, but only once its registration is stored, so that it
         // finds itself registered when it comes back.
         let hold = self.hold_time();
@@ -129,7 +129,7 @@ impl Connection {
                     match self.shared.admissions.standing(applicant, began).await {
                         Ok(Standing::Registered(principal)) => return Held::Admitted(principal),
                         Ok(Standing::Refused(refusal)) => return Held::Refused(refusal),
-                        Ok(Standing::Unregistered) => {}
+                        Ok(Standing::Unregistered(_)) => {}
                         Err(problem) => return Held::Failed(problem),
                     }
                 }
@@ -156,11 +156,15 @@ impl Connection {
         self.refusal(version, ConnectRefusal::ServerUnavailable)
     }
 
-    /// How a CONNECT is refused. The session tells MQTT 5 clients; those of 3.1.1 are closed without a CONNACK, which
-    /// is what AWS does and what they are written for.
+    /// How a CONNECT is refused.
     fn refusal(&self, version: ProtocolVersion, refusal: ConnectRefusal) -> Verdict {
-        let told = version == ProtocolVersion::V5 && !self.hold_time().is_zero();
-        if told { Verdict::Refuse(refusal) } else { Verdict::Close }
+        if self.tells(version) { Verdict::Refuse(refusal) } else { Verdict::Close }
+    }
+
+    /// Whether a client that is not let in is told so. The session tells MQTT 5 clients; those of 3.1.1 are closed
+    /// without a CONNACK, which is what AWS does and what they are written for. With a hold of zero everyone is closed.
+    fn tells(&self, version: ProtocolVersion) -> bool {
+        version == ProtocolVersion::V5 && !self.hold_time().is_zero()
     }
 }
 

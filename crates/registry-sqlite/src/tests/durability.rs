@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use landfall_model::{CertificateStatus, Outcome};
 use landfall_registry::conformance::samples::{CA, ca_certificate, event, id, pending, thing, thing_name};
 use landfall_registry::{
-    Certificates, Change, CommitError, CommitObserver, EventId, Outbox, PageRequest, Registrations, Registry,
-    StorageError, ThingFilter, Things, Transaction,
+    Certificates, Change, CommitError, CommitObserver, Committed, EventId, Outbox, PageRequest,
+    Registrations, Registry, StorageError, ThingFilter, Things, Transaction,
 };
 use rusqlite::Connection;
 use tokio::task::JoinSet;
@@ -22,7 +22,7 @@ use crate::SqliteRegistry;
 async fn together(
     registry: &Arc<SqliteRegistry>,
     transactions: impl IntoIterator<Item = Transaction>,
-) -> Vec<Result<(), CommitError>> {
+) -> Vec<Result<Committed, CommitError>> {
     let mut tasks = JoinSet::new();
     for (position, transaction) in transactions.into_iter().enumerate() {
         let registry = Arc::clone(registry);

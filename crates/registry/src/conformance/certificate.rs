@@ -37,6 +37,14 @@ pub async fn a_certificate_is_inserted_once(registry: &dyn Registry) {
     assert_eq!(registry.certificate(id(1)).await.unwrap(), Some(pending(1)));
 }
 
+/// A certificate that differs from a registered one only in its signature conflicts.
+pub async fn a_twin_of_a_certificate_is_not_inserted(registry: &dyn Registry) {
+    commit(registry, |tx| tx.insert_certificate(pending(1))).await;
+    let twin = Certificate { signed_part: pending(1).signed_part, ..pending(2) };
+    conflict(registry, Conflict::CertificateTwin(id(2)), |tx| tx.insert_certificate(twin)).await;
+    assert_eq!(registry.certificate(id(2)).await.unwrap(), None);
+}
+
 /// Activation takes a pending certificate and no other.
 pub async fn only_a_pending_certificate_is_activated(registry: &dyn Registry) {
     conflict(registry, Conflict::CertificateNotFound(id(1)), |tx| tx.activate_certificate(id(1), LATER))

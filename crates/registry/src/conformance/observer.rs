@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::samples::{id, pending, thing};
 use super::{Pending, commit, conflict, together};
-use crate::{Change, CommitError, CommitObserver, Conflict, Registry, ThingChange, Transaction};
+use crate::{Change, CommitError, CommitObserver, Committed, Conflict, Registry, ThingChange, Transaction};
 
 /// Keeps what it hears.
 #[derive(Default)]
@@ -74,7 +74,7 @@ pub async fn an_observer_hears_of_no_conflict(registry: &dyn Registry) {
         let mut transaction = Transaction::new();
         transaction.insert_certificate(pending(number));
         transaction.insert_thing(thing(&format!("t{}", number / 2)));
-        registry.commit(transaction) as Pending<'_, Result<(), CommitError>>
+        registry.commit(transaction) as Pending<'_, Result<Committed, CommitError>>
     });
     let done = together(commits.collect()).await;
     assert_eq!(done.iter().filter(|result| result.is_ok()).count(), 4);

@@ -14,7 +14,7 @@ use super::samples::{
     policy, policy_name, success, thing, thing_name, thing_type, type_name,
 };
 use super::{assert_pages, commit, conflict, together};
-use crate::{Conflict, PageRequest, Registry};
+use crate::{Committed, Conflict, PageRequest, Registry, Transaction};
 
 /// What is not registered is not in the view, each part for itself.
 pub async fn a_view_of_nothing_is_empty(registry: &dyn Registry) {
@@ -30,6 +30,19 @@ pub async fn a_view_of_nothing_is_empty(registry: &dyn Registry) {
     let bare = Principal { certificate: id(2), things: Vec::new(), policies: Vec::new() };
     let without_ca = RegistryView { certificate: Some(pending(2)), principal: Some(bare), ..nothing };
     assert_eq!(registry.view(id(2), ca_id(9)).await.unwrap(), without_ca);
+}
+
+/// The commit that activates gives back what a view then has; any other gives nothing.
+pub async fn the_commit_that_activates_returns_the_principal(registry: &dyn Registry) {
+    let mut register = Transaction::new();
+    register.insert_ca_certificate(ca_certificate(CA));
+    register.register(pending(1), CA);
+    assert_eq!(registry.commit(register).await.unwrap(), Committed { activated: None });
+    let mut provision = Transaction::new();
+    provision.provision(&plan(1), NOW);
+    let activated = registry.commit(provision).await.unwrap().activated;
+    assert!(activated.as_ref().is_some_and(|principal| principal.things.len() == 1));
+    assert_eq!(activated, registry.view(id(1), CA).await.unwrap().principal);
 }
 
 /// Things and policies are in the order of their names.

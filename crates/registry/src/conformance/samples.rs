@@ -7,8 +7,8 @@ use landfall_model::{
     AccountId, AttributeName, AttributeValue, Attributes, AutoRegistration, CaCertificate, CaCertificateId,
     CaStatus, Certificate, CertificateDer, CertificateId, CertificateMode, CertificateStatus, CreationId,
     DeviceType, Outcome, PlannedPolicy, PlannedThing, PlannedThingType, Policy, PolicyName, PolicyVersionId,
-    RegistrationPlan, RegistrationRecord, Rejection, Thing, ThingName, ThingType, ThingTypeName, UnixTime,
-    Validity,
+    RegistrationPlan, RegistrationRecord, Rejection, SignedPart, Thing, ThingName, ThingType, ThingTypeName,
+    UnixTime, Validity,
 };
 
 /// The CA certificate that issued the samples.
@@ -53,6 +53,7 @@ pub fn certificate(number: u32, ca: Option<CaCertificateId>, status: Certificate
         id: id(number),
         ca,
         status,
+        signed_part: SignedPart::from_sha256(*id(number).as_bytes()),
         der: CertificateDer::new(&id(number).as_bytes().repeat(20)),
         validity: validity(),
         registered_at: NOW,

@@ -7,7 +7,7 @@ use super::samples::{
     thing_type, type_name,
 };
 use super::{Pending, assert_conflict, commit, conflict, poll_once, together};
-use crate::{CommitError, Conflict, PageRequest, Registry, Transaction};
+use crate::{CommitError, Committed, Conflict, PageRequest, Registry, Transaction};
 
 /// Nothing to do is done.
 pub async fn a_transaction_without_changes_succeeds(registry: &dyn Registry) {
@@ -85,7 +85,7 @@ pub async fn a_conflict_fails_alone(registry: &dyn Registry) {
         transaction.append(event(number));
         let name = if number % 3 == 1 { "there".to_owned() } else { format!("t{number}") };
         transaction.insert_thing(thing(&name));
-        registry.commit(transaction) as Pending<'_, Result<(), CommitError>>
+        registry.commit(transaction) as Pending<'_, Result<Committed, CommitError>>
     });
     let results = together(commits.collect()).await;
     for (number, result) in (0..).zip(&results) {
@@ -108,7 +108,7 @@ pub async fn one_of_many_creates_a_thing(registry: &dyn Registry) {
         transaction.insert_certificate(pending(number));
         transaction.insert_thing(thing("wanted"));
         transaction.attach_thing(id(number), thing_name("wanted"));
-        registry.commit(transaction) as Pending<'_, Result<(), CommitError>>
+        registry.commit(transaction) as Pending<'_, Result<Committed, CommitError>>
     });
     let results = together(commits.collect()).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "exactly one must win");
@@ -129,7 +129,7 @@ pub async fn one_of_many_registers_a_certificate(registry: &dyn Registry) {
         let mut transaction = Transaction::new();
         transaction.register(pending(7), CA);
         transaction.append(event(number));
-        registry.commit(transaction) as Pending<'_, Result<(), CommitError>>
+        registry.commit(transaction) as Pending<'_, Result<Committed, CommitError>>
     });
     let results = together(commits.collect()).await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "exactly one must win");

@@ -137,6 +137,10 @@ impl State {
     fn apply_certificate(&mut self, change: &CertificateChange) -> Result<(), Conflict> {
         match change {
             CertificateChange::Insert(certificate) => {
+                let same_part = |other: &&Certificate| other.signed_part == certificate.signed_part;
+                if self.certificates.rows().find(same_part).is_some_and(|other| other.id != certificate.id) {
+                    return Err(Conflict::CertificateTwin(certificate.id));
+                }
                 let inserted = self.certificates.insert_unless_there(certificate.id, certificate.clone());
                 inserted.then_some(()).ok_or(Conflict::CertificateExists(certificate.id))
             }
