@@ -91,8 +91,11 @@ pub(crate) fn bind(
                 from_texts(model, member, TimestampFormat::Iso8601, values_of(&query, member))?
             }
             Location::Header => {
-                let sent = request.headers.get_all(&member.wire_name).collect();
-                from_texts(model, member, TimestampFormat::Rfc822, sent)?
+                // Several fields of one name are one with commas in it (RFC 9110, section 5.3), and signed as that one.
+                let sent: Vec<&str> = request.headers.get_all(&member.wire_name).collect();
+                let joined = sent.join(",");
+                let texts = if sent.is_empty() { Vec::new() } else { vec![joined.as_str()] };
+                from_texts(model, member, TimestampFormat::Rfc822, texts)?
             }
             Location::HeaderPrefix => prefixed_headers(member, request),
             Location::StatusCode => None,
@@ -412,10 +415,11 @@ mod tests {
         );
         let request = HttpRequest::new("POST", "/greengrass/groups")
             .with_header("x-amzn-client-token", "t")
+            .with_header("X-Amzn-Client-Token", "u")
             .with_body(r#"{"Name":"n","tags":{"a":"b","c":null}}"#);
         assert_eq!(
             bind_request(Service::Greengrass, &request).unwrap(),
-            json!({"Name": "n", "AmznClientToken": "t", "tags": {"a": "b"}})
+            json!({"Name": "n", "AmznClientToken": "t,u", "tags": {"a": "b"}})
         );
     }
 
