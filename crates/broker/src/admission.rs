@@ -245,3 +245,150 @@ fn recorded(subject: &DistinguishedName, field: SubjectField) -> Option<String> 
 fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use landfall_model::{
+        AutoRegistration, CaCertificate, CaCertificateId, CaStatus, CertificateDer, CertificateId,
+        CertificateMode, CertificateStatus, NameAttribute, Region, Scope, SignedPart, Validity,
+    };
+    use landfall_registration::SettingsSource;
+    use landfall_registry::MemoryRegistry;
+
+    use super::*;
+
+    const CA: CaCertificateId = CaCertificateId::from_sha256([1; 32]);
+    const NOW: UnixTime = UnixTime::from_secs(1_000);
+
+    struct FixedClock;
+
+    impl Clock for FixedClock {
+        fn now(&self) -> UnixTime {
+            NOW
+        }
+    }
+
+    async fn admissions(registrar: Registrar) -> Admissions {
+        let account = AccountId::parse("000000000000").unwrap();
+        let scope = Scope { account: account.clone(), region: Region::parse("us-east-1").unwrap() };
+        let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::new());
+        let mut transaction = Transaction::new();
+        transaction.insert_ca_certificate(CaCertificate {
+            id: CA,
+            status: CaStatus::Active,
+            auto_registration: AutoRegistration::Enable,
+            mode: CertificateMode::Default,
+            der: CertificateDer::new(&[]),
+            validity: Validity { not_before: NOW, not_after: NOW },
+            registered_at: NOW,
+            modified_at: NOW,
+        });
+        registry.commit(transaction).await.unwrap();
+        let settings = Arc::new(Settings::compile(&SettingsSource::default(), &scope).unwrap());
+        Admissions { registry, clock: Arc::new(FixedClock), registrar, settings, account, attempts_max: 3 }
+    }
+
+    /// A device with its own certificate; devices of one serial number claim the same thing.
+    fn applicant(certificate: u8, serial_number: &str) -> Arc<Applicant> {
+        let fields =
+            [("2.5.4.5", serial_number), ("2.5.4.12", "iot"), ("2.5.4.44", "sensor"), ("2.5.4.3", "device")];
+        let attribute = |(oid, value): (&str, &str)| NameAttribute { oid: oid.into(), value: value.into() };
+        Arc::new(Applicant {
+            certificate: CertificateId::from_sha256([certificate; 32]),
+            ca: CA,
+            subject: DistinguishedName::new(fields.map(attribute).to_vec()),
+            issuer: DistinguishedName::default(),
+            validity: Validity { not_before: NOW, not_after: NOW },
+            signed_part: SignedPart::from_sha256([certificate; 32]),
+            der: CertificateDer::new(&[]),
+        })
+    }
+
+    async fn register(admissions: &Admissions, applicant: &Arc<Applicant>) -> Registered {
+        let next = match admissions.standing(applicant, Instant::now()).await.unwrap() {
+            Standing::Registered(principal) => return Registered::Active(principal),
+            Standing::Refused(refusal) => return Registered::Refused(refusal),
+            Standing::Unregistered(next) => next,
+        };
+        admissions.register(applicant, next, Instant::now()).await.unwrap()
+    }
+
+    fn refusal_code(registered: &Registered) -> Option<&'static str> {
+        match registered {
+            Registered::Refused(refusal) => Some(refusal.code()),
+            Registered::Active(_) | Registered::Pending => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_first_connection_makes_everything_and_tells_it() {
+        let admissions = admissions(Registrar::Builtin).await;
+        let Registered::Active(principal) = register(&admissions, &applicant(2, "1")).await else {
+            panic!("not active");
+        };
+        assert_eq!(principal.things[0].name.as_str(), "thing-1");
+        assert_eq!(principal.policies[0].0.as_str(), "iot-access-policy");
+        let records = admissions.registry.certificate_records(principal.certificate).await.unwrap();
+        assert!(
+            matches!(&records[..], [RegistrationRecord { outcome: Outcome::Success { .. }, .. }]),
+            "{records:?}"
+        );
+        assert_eq!(admissions.registry.pending_events(None, 9).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn registering_twice_at_once_registers_once() {
+        let admissions = admissions(Registrar::Builtin).await;
+        let device = applicant(2, "1");
+        let began = Instant::now();
+        // Both have seen that the certificate is unknown.
+        let first = admissions.register(&device, Next::Register, began).await.unwrap();
+        let second = admissions.register(&device, Next::Register, began).await.unwrap();
+        assert!(
+            matches!((&first, &second), (Registered::Active(a), Registered::Active(b)) if a == b),
+            "{second:?}"
+        );
+        assert_eq!(admissions.registry.pending_events(None, 9).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_thing_that_is_taken_refuses_and_equal_refusals_count_up() {
+        let admissions = admissions(Registrar::Builtin).await;
+        register(&admissions, &applicant(2, "1")).await;
+        let second = applicant(3, "1");
+        for attempts in 1..=2 {
+            assert_eq!(refusal_code(&register(&admissions, &second).await), Some("thing_taken"));
+            let records = admissions.registry.certificate_records(second.certificate).await.unwrap();
+            assert_eq!(records.iter().map(|record| record.attempts).collect::<Vec<_>>(), [attempts]);
+        }
+        let stored = admissions.registry.certificate(second.certificate).await.unwrap().unwrap();
+        assert_eq!(stored.status.as_str(), "PENDING_ACTIVATION");
+    }
+
+    #[tokio::test]
+    async fn a_second_signature_of_a_revoked_certificate_does_not_get_in() {
+        let admissions = admissions(Registrar::Builtin).await;
+        let device = applicant(2, "1");
+        register(&admissions, &device).await;
+        let mut revoke = Transaction::new();
+        revoke.set_certificate_status(device.certificate, CertificateStatus::Revoked, NOW);
+        admissions.registry.commit(revoke).await.unwrap();
+        assert_eq!(refusal_code(&register(&admissions, &device).await), Some("certificate_revoked"));
+        let twin = Applicant { certificate: CertificateId::from_sha256([7; 32]), ..(*device).clone() };
+        assert_eq!(refusal_code(&register(&admissions, &Arc::new(twin)).await), Some("certificate_twin"));
+    }
+
+    #[tokio::test]
+    async fn under_rules_a_certificate_stays_pending_and_is_told_each_time() {
+        let admissions = admissions(Registrar::Rules).await;
+        let device = applicant(2, "1");
+        for events in 1..=2 {
+            assert!(matches!(register(&admissions, &device).await, Registered::Pending));
+            assert_eq!(admissions.registry.pending_events(None, 9).await.unwrap().len(), events);
+        }
+        let mut activate = Transaction::new();
+        activate.set_certificate_status(device.certificate, CertificateStatus::Active, NOW);
+        admissions.registry.commit(activate).await.unwrap();
+        assert!(matches!(register(&admissions, &device).await, Registered::Active(_)));
+    }
+}

@@ -104,3 +104,95 @@ impl CommitObserver for Appended {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use landfall_events::{CertificateRegistered, Event};
+    use landfall_model::{AccountId, CaCertificateId, CertificateId, TopicFilter, UnixTime};
+    use landfall_mqtt::SubscriptionOptions;
+    use landfall_registry::MemoryRegistry;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::connections::{Connections, Entry};
+    use crate::routing::Delivery;
+
+    async fn append(registry: &dyn Registry, number: u8) {
+        let mut transaction = Transaction::new();
+        transaction.append(Event::CertificateRegistered(CertificateRegistered {
+            certificate: CertificateId::from_sha256([number; 32]),
+            ca: CaCertificateId::from_sha256([9; 32]),
+            account: AccountId::parse("000000000000").unwrap(),
+            at: UnixTime::from_secs(1),
+        }));
+        registry.commit(transaction).await.unwrap();
+    }
+
+    struct Subscriber {
+        deliveries: mpsc::Receiver<Delivery>,
+        _entry: Entry,
+    }
+
+    impl Subscriber {
+        fn of(router: &Router) -> Self {
+            let entry = Arc::new(Connections::default()).enter(CertificateId::from_sha256([0; 32]));
+            let (sender, deliveries) = mpsc::channel(8);
+            router.enter(entry.id(), sender);
+            let filter = TopicFilter::parse("$aws/events/certificates/registered/#").unwrap();
+            router.subscribe(entry.id(), &filter, SubscriptionOptions::with_qos(QoS::AtLeastOnce));
+            Self { deliveries, _entry: entry }
+        }
+
+        /// The first digit of the certificate's id in the next event.
+        async fn next(&mut self) -> u8 {
+            let payload = self.deliveries.recv().await.unwrap().message.payload.clone();
+            let text = String::from_utf8(payload.to_vec()).unwrap();
+            assert!(text.contains("PENDING_ACTIVATION"), "{text}");
+            text.split('"').nth(3).unwrap().as_bytes()[1] - b'0'
+        }
+    }
+
+    fn dispatcher(registry: &Arc<dyn Registry>, router: &Arc<Router>) -> Dispatcher {
+        Dispatcher::new(Arc::clone(registry), Arc::clone(router), 2)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_are_published_in_their_order_and_marked_as_delivered() {
+        let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::new());
+        let router = Arc::new(Router::new());
+        let mut subscriber = Subscriber::of(&router);
+        append(&*registry, 1).await;
+        append(&*registry, 2).await;
+        append(&*registry, 3).await;
+        let stop = CancellationToken::new();
+        let run = dispatcher(&registry, &router).run(stop.clone());
+        let events = async {
+            assert_eq!(
+                [subscriber.next().await, subscriber.next().await, subscriber.next().await],
+                [1, 2, 3]
+            );
+            append(&*registry, 4).await;
+            assert_eq!(subscriber.next().await, 4);
+            stop.cancel();
+        };
+        tokio::join!(run, events);
+        assert_eq!(registry.pending_events(None, 10).await.unwrap(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_was_not_marked_is_published_again_after_a_crash() {
+        let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::new());
+        let router = Arc::new(Router::new());
+        let mut subscriber = Subscriber::of(&router);
+        append(&*registry, 1).await;
+        // Dropped as soon as the event was published, and so before it is marked.
+        tokio::select! {
+            () = dispatcher(&registry, &router).run(CancellationToken::new()) => panic!("the dispatcher ended"),
+            number = subscriber.next() => assert_eq!(number, 1),
+        }
+        tokio::select! {
+            () = dispatcher(&registry, &router).run(CancellationToken::new()) => panic!("the dispatcher ended"),
+            number = subscriber.next() => assert_eq!(number, 1),
+        }
+    }
+}

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -162,14 +161,14 @@ fn compile(raw: RawStatement, statement: usize) -> Result<Statement, MalformedPo
         effect,
         actions,
         resources: resources.map_err(resource_error)?,
-        is_attached: compile_condition(condition.unwrap_or_default(), statement)?,
+        is_attached: compile_condition(condition.unwrap_or(Members(Vec::new())), statement)?,
     })
 }
 
 fn compile_condition(condition: RawCondition, statement: usize) -> Result<Option<bool>, MalformedPolicy> {
     let mut is_attached = None;
-    for (operator, keys) in condition {
-        for (key, values) in keys {
+    for (operator, keys) in condition.0 {
+        for (key, values) in keys.0 {
             let value = match values.0.as_slice() {
                 [RawBool(value)] if operator == "Bool" && key.eq_ignore_ascii_case(IS_ATTACHED) => *value,
                 _ => return Err(MalformedPolicy::Condition { statement, operator, key }),
@@ -203,13 +202,16 @@ struct RawStatement {
     condition: Option<RawCondition>,
 }
 
-type RawCondition = BTreeMap<String, BTreeMap<String, OneOrMany<RawBool>>>;
+type RawCondition = Members<Members<OneOrMany<RawBool>>>;
 
 /// `true`, `false`, or either as a string.
 struct RawBool(bool);
 
 /// A JSON object. A derived struct alone would also take its fields as an array.
 struct Object<T>(T);
+
+/// The members of a JSON object by name, each name once. Of a map, serde would keep the last of two.
+struct Members<T>(Vec<(String, T)>);
 
 /// A value, or a list of values. Not `untagged`, which would lose line and column of an error inside.
 struct OneOrMany<T>(Vec<T>);
@@ -256,6 +258,33 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
         }
 
         deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Members<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for MembersVisitor<T> {
+            type Value = Members<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members: Vec<(String, T)> = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if members.iter().any(|(known, _)| *known == name) {
+                        return Err(serde::de::Error::custom(format_args!("duplicate field `{name}`")));
+                    }
+                    members.push((name, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(MembersVisitor(PhantomData))
     }
 }
 
@@ -347,6 +376,10 @@ mod tests {
             (
                 &statement(r#","Effect":"Deny""#),
                 "the document is not a policy: duplicate field `Effect` at line 1 column 101",
+            ),
+            (
+                &statement(r#","Condition":{"Bool":{},"Bool":{}}"#),
+                "the document is not a policy: duplicate field `Bool` at line 1 column 122",
             ),
             (
                 &statement(r#","Condition":{"StringLike":{"iot:ClientId":"true"}}"#),

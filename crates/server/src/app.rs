@@ -248,3 +248,43 @@ impl RejectionSource for Rejections {
         self.0.list().into_iter().map(convert).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names of a struct's fields, as its `Debug` writes them.
+    fn names(debug: &str) -> Vec<&str> {
+        let named = |part: &str| part.contains(": ");
+        debug
+            .split(['{', ',', '}'])
+            .filter(|part| named(part))
+            .filter_map(|part| part.split(':').next())
+            .map(str::trim)
+            .collect()
+    }
+
+    #[test]
+    fn every_limit_is_in_the_documentation() {
+        let documentation = include_str!("../../../docs/limits.md");
+        let broker = landfall_broker::Limits::default();
+        let sqlite = landfall_registry_sqlite::Config::new("registry.db");
+        for debug in [
+            format!("{broker:?}"),
+            format!("{:?}", landfall_api_server::Limits::default()),
+            format!("{sqlite:?}"),
+        ] {
+            for name in names(&debug).into_iter().filter(|name| !["path", "session"].contains(name)) {
+                assert!(documentation.contains(&format!("`{name}`")), "{name} is missing in docs/limits.md");
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_are_made_anew_each_time() {
+        let (one, other) = (make_secrets(), make_secrets());
+        assert_ne!(one.credentials.secret_access_key, other.credentials.secret_access_key);
+        assert_ne!(one.page_token_key, other.page_token_key);
+        assert!(access_key(&one.credentials).is_ok() && page_token_key(&one).is_ok());
+    }
+}
