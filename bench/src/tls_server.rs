@@ -52,7 +52,8 @@ fn config(folder: &Path) -> Result<ServerConfig> {
     let key = PrivateKeyDer::from_pem_slice(&read("server.key")?)?;
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(&read("ca.pem")?)?)?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    // The cipher suites of Landfall, so that what differs is what Landfall adds.
+    let provider = Arc::new(landfall_pki::server_provider());
     let verifier =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -60,6 +61,6 @@ fn config(folder: &Path) -> Result<ServerConfig> {
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain, key)?;
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 1;
+    config.ignore_client_order = true;
     Ok(config)
 }

@@ -39,6 +39,6 @@ pub use name_text::TextError;
 pub use openssl_config::{ConfigError, subject_from_openssl_config};
 pub use pem::{PEM_BYTES_MAX, PEM_CERTIFICATES_MAX, PemError};
 pub use possession::{PossessionError, prove_possession};
-pub use server_tls::{ALPN_PROTOCOLS, SESSIONS_MAX, ServerTls, ServerTlsError};
+pub use server_tls::{ALPN_PROTOCOLS, SESSIONS_MAX, ServerTls, ServerTlsError, server_provider};
 pub use subject::{Subject, SubjectError};
 pub use verifier::DeviceVerifier;

@@ -52,9 +52,7 @@ impl ServerTls {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, ServerTlsError> {
-        let mut provider = aws_lc_rs::default_provider();
-        provider.cipher_suites.sort_by_key(|suite| !uses_sha256(suite));
-        let provider = Arc::new(provider);
+        let provider = Arc::new(server_provider());
         let certified = CertifiedKey::from_der(chain, key, &provider).map_err(ServerTlsError::Certificate)?;
         Ok(Self {
             certificate: Arc::new(SingleCertAndKey::from(certified)),
@@ -88,6 +86,14 @@ impl ServerTls {
         config.ignore_client_order = true;
         Ok(Arc::new(config))
     }
+}
+
+/// The cryptography of the server: that of aws-lc-rs, with the cipher suites first that hash with SHA-256. For a server
+/// whose own order counts.
+pub fn server_provider() -> CryptoProvider {
+    let mut provider = aws_lc_rs::default_provider();
+    provider.cipher_suites.sort_by_key(|suite| !uses_sha256(suite));
+    provider
 }
 
 /// Whether a handshake with this suite hashes with SHA-256, for which processors have instructions; SHA-384 costs a

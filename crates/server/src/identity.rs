@@ -70,8 +70,8 @@ impl ServerIdentity {
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", key_path.display())),
         };
         let pair = KeyPair::generate(KeyKind::P256)?;
-        let subject = Subject::common_name(hostname)?;
         let names = names(hostname)?;
+        let subject = Subject::common_name(hostname)?;
         let request = ServerRequest {
             subject: &subject,
             public_key: pair.public_key(),

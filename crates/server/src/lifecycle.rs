@@ -22,16 +22,17 @@ impl Lifecycle {
     }
 }
 
-/// Waits for SIGTERM or SIGINT (Ctrl-C).
+/// Listens for SIGTERM and SIGINT (Ctrl-C) from now on; the future waits for the first of them.
 ///
 /// # Errors
 /// The signals cannot be listened for.
-pub(crate) async fn shutdown_signal() -> std::io::Result<()> {
+pub(crate) fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -108,7 +108,7 @@ async fn finish(
     }
     println!("{}", table(report));
     if !arguments.exit {
-        shutdown_signal().await.context("cannot listen for signals")?;
+        shutdown_signal().context("cannot listen for signals")?.await;
     }
     running.drain(DRAIN).await;
     Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -85,6 +85,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 
 async fn serve(arguments: Arguments) -> Result<ExitCode> {
     let (drain, ready_file) = (arguments.drain, arguments.ready_file.clone());
+    // Before anybody is told that the server is ready: who is told may stop it at once.
+    let shutdown = shutdown_signal().context("cannot listen for signals")?;
     let app = arguments.into_config().build().await?;
     let running = app.spawn()?;
     let info = running.info();
@@ -97,7 +99,7 @@ async fn serve(arguments: Arguments) -> Result<ExitCode> {
     if let Some(path) = &ready_file {
         write_ready(path, info)?;
     }
-    shutdown_signal().await.context("cannot listen for signals")?;
+    shutdown.await;
     running.drain(drain).await;
     if let Some(path) = &ready_file {
         // Nobody is ready any more. That it is gone already is as good.

@@ -107,10 +107,11 @@ async fn simulate(arguments: Arguments) -> Result<ExitCode> {
     let run = run_fleet(config, json, &shutdown);
     let stop = async {
         // Without signals there is nothing to stop for.
-        match shutdown_signal().await {
-            Ok(()) => shutdown.cancel(),
+        match shutdown_signal() {
+            Ok(signal) => signal.await,
             Err(_) => std::future::pending().await,
         }
+        shutdown.cancel();
         std::future::pending::<()>().await;
     };
     let report = tokio::select! {
