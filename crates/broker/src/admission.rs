@@ -70,6 +70,8 @@ pub(crate) enum AdmissionError {
     Read(#[from] StorageError),
     #[error("the registration could not be stored")]
     Store(#[source] StorageError),
+    #[error("the registry did not answer within {0:?}, the limit registration_timeout")]
+    Timeout(Duration),
     #[error("the registry changed {attempts} times while the registration was planned")]
     Contended { attempts: u32 },
 }

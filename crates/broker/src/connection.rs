@@ -12,7 +12,8 @@ use landfall_mqtt::{ConnectRequest, Intake, Session, SessionEvent};
 use landfall_pki::VerifiedChain;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tracing::debug;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
 
 use self::admit::Verdict;
 use self::wire::Wire;
@@ -31,8 +32,17 @@ pub(crate) struct Connection {
 }
 
 /// Serves one accepted socket until it is closed.
-pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
-    let Some(Authenticated { stream, chain }) = authenticate(&shared, stream, peer).await else {
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    stopping: CancellationToken,
+) {
+    let authenticated = tokio::select! {
+        authenticated = authenticate(&shared, stream, peer) => authenticated,
+        () = stopping.cancelled() => return,
+    };
+    let Some(Authenticated { stream, chain }) = authenticated else {
         return;
     };
     // Entered before anything is read about the certificate: a change from now on finds this connection.
@@ -50,10 +60,15 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
 
 /// Shakes hands, and remembers the rejection if that fails.
 async fn authenticate(shared: &Shared, stream: TcpStream, peer: SocketAddr) -> Option<Authenticated> {
-    // Closed when the server stops: there would always be one more being admitted.
-    let _permit = shared.handshakes.acquire().await.ok()?;
-    let (anchors, timeout) = (shared.anchors.current(), shared.config.limits.handshake_timeout);
-    match handshake(stream, &shared.tls, anchors, &*shared.clock, timeout).await {
+    let timeout = shared.config.limits.handshake_timeout;
+    let shake = async {
+        // A client that sends nothing takes no place from those that do.
+        stream.readable().await.map_err(HandshakeError::Tls)?;
+        let _permit = shared.handshakes.acquire().await;
+        handshake(stream, &shared.tls, shared.anchors.current(), &*shared.clock).await
+    };
+    let authenticated = tokio::time::timeout(timeout, shake).await;
+    match authenticated.unwrap_or(Err(HandshakeError::Timeout(timeout))) {
         Ok(authenticated) => Some(authenticated),
         Err(error) => {
             reject(shared, peer, &error);
@@ -63,10 +78,10 @@ async fn authenticate(shared: &Shared, stream: TcpStream, peer: SocketAddr) -> O
 }
 
 fn reject(shared: &Shared, peer: SocketAddr, error: &HandshakeError) {
-    let source = std::error::Error::source(error).map(|source| format!(": {source}"));
-    let message = format!("{error}{}", source.unwrap_or_default());
-    // Anybody can cause these, so they are not worth a line of the log each at the usual level.
-    debug!(client.addr = %peer, code = error.code(), message, "handshake rejected");
+    let first: &dyn std::error::Error = error;
+    let causes: Vec<_> =
+        std::iter::successors(Some(first), |error| error.source()).map(ToString::to_string).collect();
+    let message = causes.join(": ");
     let at = shared.clock.now();
     shared.rejections.push(HandshakeRejection { at, peer, code: error.code().to_owned(), message });
 }
@@ -78,6 +93,7 @@ impl Connection {
                 Verdict::Accept(accepted) => self.converse(accepted).await,
                 Verdict::Refuse(refusal) => self.session.refuse(refusal, None),
                 Verdict::HoldExpired => {
+                    info!(certificate.id = %self.chain.certificate_id(), "the hold ran out");
                     let reason = "the certificate is not active yet; connect again";
                     self.session.refuse(landfall_mqtt::ConnectRefusal::ServerUnavailable, Some(reason));
                 }

@@ -19,6 +19,8 @@ pub(crate) enum EndReason {
     TakenOver,
     /// Its certificate may not connect any more.
     CertificateDeactivated,
+    /// It made no room for a message in time.
+    NotTaking,
     /// The server shuts down.
     ShuttingDown,
 }
@@ -35,11 +37,15 @@ struct Inner {
     live: HashMap<ConnectionId, Live>,
     by_certificate: HashMap<CertificateId, Vec<ConnectionId>>,
     by_client: HashMap<ClientId, ConnectionId>,
+    /// Set when every connection was ended: one that comes later is ended too.
+    closed: Option<EndReason>,
 }
 
 struct Live {
     certificate: CertificateId,
     client: Option<ClientId>,
+    /// While it is held: what its client calls itself, if it said so.
+    held: Option<Option<ClientId>>,
     signals: Arc<Signals>,
 }
 
@@ -65,14 +71,27 @@ impl Connections {
         let mut inner = self.lock();
         inner.last_id += 1;
         let id = ConnectionId(inner.last_id);
-        inner.live.insert(id, Live { certificate, client: None, signals: Arc::clone(&signals) });
+        if let Some(reason) = inner.closed {
+            signals.end(reason);
+        }
+        let live = Live { certificate, client: None, held: None, signals: Arc::clone(&signals) };
+        inner.live.insert(id, live);
         inner.by_certificate.entry(certificate).or_default().push(id);
         Entry { id, signals, connections: Arc::clone(self) }
     }
 
     /// Ends every connection.
     pub(crate) fn end_all(&self, reason: EndReason) {
-        for live in self.lock().live.values() {
+        let mut inner = self.lock();
+        inner.closed = Some(reason);
+        for live in inner.live.values() {
+            live.signals.end(reason);
+        }
+    }
+
+    /// Ends one connection.
+    pub(crate) fn end(&self, id: ConnectionId, reason: EndReason) {
+        if let Some(live) = self.lock().live.get(&id) {
             live.signals.end(reason);
         }
     }
@@ -121,15 +140,49 @@ impl Entry {
         self.id
     }
 
-    /// Takes a client id: a connection that has it is ended (MQTT-3.1.4-2 in 3.1.1, MQTT-3.1.4-3 in 5).
+    /// Takes a client id: a connection that has it is ended (MQTT-3.1.4-2 in 3.1.1, MQTT-3.1.4-3 in 5), unless that one
+    /// came later and this one was only held longer; then this one ends.
     pub(crate) fn claim(&self, client: &ClientId) {
         let mut inner = self.connections.lock();
-        let before = inner.by_client.insert(client.clone(), self.id).filter(|before| *before != self.id);
-        if let Some(other) = before.and_then(|id| inner.live.get(&id)) {
-            other.signals.end(EndReason::TakenOver);
+        match inner.by_client.get(client).copied() {
+            Some(later) if later > self.id => return self.signals.end(EndReason::TakenOver),
+            Some(earlier) => {
+                if let Some(earlier) = inner.live.get(&earlier).filter(|_| earlier != self.id) {
+                    earlier.signals.end(EndReason::TakenOver);
+                }
+            }
+            None => {}
         }
+        inner.by_client.insert(client.clone(), self.id);
         if let Some(live) = inner.live.get_mut(&self.id) {
             live.client = Some(client.clone());
+        }
+    }
+
+    /// Says that the connection is held from now on. An earlier one that is held for the same certificate and client id
+    /// is ended: its client has come back. Whether there are at most `max` now for the certificate.
+    pub(crate) fn hold(&self, client: Option<&ClientId>, max: usize) -> bool {
+        let mut inner = self.connections.lock();
+        let Some(live) = inner.live.get_mut(&self.id) else { return false };
+        live.held = Some(client.cloned());
+        let certificate = live.certificate;
+        let ids = inner.by_certificate.get(&certificate).into_iter().flatten();
+        let others = ids.filter(|id| **id != self.id).filter_map(|id| inner.live.get(id));
+        let mut held = 1;
+        for other in others.filter(|other| other.held.is_some() && other.signals.end.get().is_none()) {
+            if client.is_some() && other.held.as_ref().is_some_and(|other| other.as_ref() == client) {
+                other.signals.end(EndReason::TakenOver);
+            } else {
+                held += 1;
+            }
+        }
+        held <= max
+    }
+
+    /// Says that the connection is not held any more.
+    pub(crate) fn release(&self) {
+        if let Some(live) = self.connections.lock().live.get_mut(&self.id) {
+            live.held = None;
         }
     }
 
@@ -214,6 +267,39 @@ mod tests {
         let third = connections.enter(CERTIFICATE);
         third.claim(&client);
         assert_eq!(second.ended().await, EndReason::TakenOver);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_held_longer_does_not_take_over_a_later_one() {
+        let connections = Arc::new(Connections::default());
+        let client = ClientId::parse("thing-1").unwrap();
+        let (earlier, later) = (connections.enter(CERTIFICATE), connections.enter(CERTIFICATE));
+        later.claim(&client);
+        earlier.claim(&client);
+        assert_eq!(earlier.ended().await, EndReason::TakenOver);
+        assert!(later.signals.end.get().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_comes_back_while_it_is_held_ends_its_earlier_connection() {
+        let connections = Arc::new(Connections::default());
+        let client = ClientId::parse("thing-1").unwrap();
+        let (first, second) = (connections.enter(CERTIFICATE), connections.enter(CERTIFICATE));
+        assert!(first.hold(Some(&client), 1));
+        assert!(second.hold(Some(&client), 1));
+        assert_eq!(first.ended().await, EndReason::TakenOver);
+        let third = connections.enter(CERTIFICATE);
+        assert!(!third.hold(None, 1));
+        second.release();
+        third.release();
+        assert!(connections.enter(CERTIFICATE).hold(None, 1));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_comes_after_the_end_of_all_is_ended() {
+        let connections = Arc::new(Connections::default());
+        connections.end_all(EndReason::ShuttingDown);
+        assert_eq!(connections.enter(CERTIFICATE).ended().await, EndReason::ShuttingDown);
     }
 
     #[tokio::test]

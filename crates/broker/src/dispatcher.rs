@@ -9,15 +9,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
+use crate::Limits;
 use crate::connection::sleep_until;
-use crate::routing::Router;
+use crate::connections::Connections;
+use crate::routing::{Router, deliver_waiting};
 
 /// Publishes the events of the outbox, each at least once and in the order of the commits.
 pub(crate) struct Dispatcher {
     registry: Arc<dyn Registry>,
     router: Arc<Router>,
+    connections: Arc<Connections>,
     appended: Arc<Appended>,
     events_per_batch: u32,
+    delivery_timeout: Duration,
 }
 
 /// What was published since the start.
@@ -31,31 +35,46 @@ struct Published {
 /// How long published events may stay unmarked: a mark is a write, and one serves for all events before it.
 const MARK_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long the dispatcher waits after the registry has failed.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
 /// Says that there is something in the outbox.
 #[derive(Default)]
 struct Appended(Notify);
 
 impl Dispatcher {
-    pub(crate) fn new(registry: Arc<dyn Registry>, router: Arc<Router>, events_per_batch: u32) -> Self {
+    pub(crate) fn new(
+        registry: Arc<dyn Registry>,
+        router: Arc<Router>,
+        connections: Arc<Connections>,
+        limits: &Limits,
+    ) -> Self {
         let appended = Arc::new(Appended::default());
         registry.observe(Arc::clone(&appended) as Arc<dyn CommitObserver>);
-        Self { registry, router, appended, events_per_batch }
+        let Limits { events_per_batch, delivery_timeout, .. } = *limits;
+        Self { registry, router, connections, appended, events_per_batch, delivery_timeout }
     }
 
     /// Runs until it is cancelled. What a crash keeps from being marked as delivered is published again.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut published = Published::default();
         loop {
+            let mut retry_at = None;
             let more = self.dispatch(&mut published).await.unwrap_or_else(|problem| {
                 let error: &dyn std::error::Error = &problem;
-                error!(error, "events cannot be read");
+                error!(error, "events cannot be read; this is tried again");
+                retry_at = Some(Instant::now() + RETRY_PAUSE);
                 false
             });
+            if published.mark_at.is_some_and(|mark_at| mark_at <= Instant::now()) {
+                self.mark(&mut published).await;
+            }
             if !more || stop.is_cancelled() {
                 let mark_at = published.mark_at;
                 tokio::select! {
-                    () = self.appended.0.notified() => {}
-                    () = sleep_until(mark_at) => self.mark(&mut published).await,
+                    () = self.appended.0.notified(), if retry_at.is_none() => {}
+                    () = sleep_until(retry_at), if retry_at.is_some() => {}
+                    () = sleep_until(mark_at) => {}
                     () = stop.cancelled() => return self.mark(&mut published).await,
                 }
             }
@@ -76,7 +95,8 @@ impl Dispatcher {
         Ok(true)
     }
 
-    /// Marks what was published as delivered. If that fails it is published again after the next start.
+    /// Marks what was published as delivered. If that fails it is tried again, and what a crash leaves unmarked is
+    /// published again after the next start.
     async fn mark(&self, published: &mut Published) {
         published.mark_at = None;
         let Some(last) = published.last else { return };
@@ -84,16 +104,16 @@ impl Dispatcher {
         transaction.delivered(last);
         if let Err(problem) = self.registry.commit(transaction).await {
             let error: &dyn std::error::Error = &problem;
-            error!(error, "events cannot be marked as delivered");
+            error!(error, "events cannot be marked as delivered; this is tried again");
+            published.mark_at = Some(Instant::now() + RETRY_PAUSE);
         }
     }
 
     async fn publish(&self, event: PendingEvent) {
         let PendingEvent { id: _, topic, payload } = event;
         let message = Arc::new(Message::new(topic, Bytes::from(payload), QoS::AtLeastOnce));
-        for waiting in self.router.publish(None, &message) {
-            waiting.deliver().await;
-        }
+        let waiting = self.router.publish(None, &message);
+        deliver_waiting(waiting, &self.connections, self.delivery_timeout).await;
     }
 }
 
@@ -114,7 +134,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::connections::{Connections, Entry};
+    use crate::connections::Entry;
     use crate::routing::Delivery;
 
     async fn append(registry: &dyn Registry, number: u8) {
@@ -153,7 +173,8 @@ mod tests {
     }
 
     fn dispatcher(registry: &Arc<dyn Registry>, router: &Arc<Router>) -> Dispatcher {
-        Dispatcher::new(Arc::clone(registry), Arc::clone(router), 2)
+        let limits = Limits { events_per_batch: 2, ..Limits::default() };
+        Dispatcher::new(Arc::clone(registry), Arc::clone(router), Arc::default(), &limits)
     }
 
     #[tokio::test(start_paused = true)]

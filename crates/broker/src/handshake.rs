@@ -39,16 +39,11 @@ pub(crate) async fn handshake(
     tls: &ServerTls,
     anchors: TrustAnchors,
     clock: &dyn Clock,
-    timeout: Duration,
 ) -> Result<Authenticated, HandshakeError> {
     let verifier = Arc::new(DeviceVerifier::new(anchors.clone()));
     let config = tls.config(Arc::clone(&verifier)).map_err(HandshakeError::Server)?;
-    let accepted = tokio::time::timeout(timeout, TlsAcceptor::from(config).accept(stream)).await;
-    let stream = match accepted {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(failure(error, &verifier)),
-        Err(_) => return Err(HandshakeError::Timeout(timeout)),
-    };
+    let accepted = TlsAcceptor::from(config).accept(stream).await;
+    let stream = accepted.map_err(|error| failure(error, &verifier))?;
     let chain = match verifier.verified_chain() {
         Some(chain) => chain.clone(),
         // A resumed session was not verified in this handshake, and its CA certificate may be gone since.

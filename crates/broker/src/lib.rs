@@ -155,7 +155,7 @@ impl Broker {
             policies: PolicyDocuments::new(Arc::clone(&registry)),
             connections,
             router: Arc::clone(&router),
-            rejections: Arc::new(HandshakeRejections::new(limits.rejections_max)),
+            rejections: Arc::new(HandshakeRejections::new(&limits)),
             arn_prefix: scope.arn_prefix().into(),
             handshakes: Semaphore::new(limits.handshakes_max),
             open: Arc::new(Semaphore::new(limits.connections_max)),
@@ -163,7 +163,8 @@ impl Broker {
             tracker,
             config: SharedConfig { first_connect_hold, limits },
         };
-        let dispatcher = Dispatcher::new(registry, router, shared.config.limits.events_per_batch);
+        let connections = Arc::clone(&shared.connections);
+        let dispatcher = Dispatcher::new(registry, router, connections, &shared.config.limits);
         Ok(Self { shared: Arc::new(shared), listener, address, dispatcher })
     }
 
@@ -199,7 +200,11 @@ impl Broker {
 impl Subscription {
     /// The next message; none when the broker has ended. Cancel safe.
     pub async fn next(&mut self) -> Option<Arc<Message>> {
-        self.deliveries.recv().await.map(|delivery| delivery.message)
+        tokio::select! {
+            biased;
+            delivery = self.deliveries.recv() => delivery.map(|delivery| delivery.message),
+            _ = self.entry.ended() => None,
+        }
     }
 }
 

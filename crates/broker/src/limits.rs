@@ -3,16 +3,20 @@ use std::time::Duration;
 /// Every limit of the broker. What happens at each is said beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How long a TLS handshake may take. Then the socket is closed.
+    /// How long a TLS handshake may take, from the accepted socket on. Then the socket is closed.
     pub handshake_timeout: Duration,
-    /// How many handshakes may be under way at once. More wait in the listen queue.
+    /// How many handshakes may be under way at once. More wait, within `handshake_timeout`; a client that has sent
+    /// nothing yet does not count.
     pub handshakes_max: usize,
-    /// How long a client may take from its first byte on the wire to a complete CONNECT. Then the socket is closed.
-    pub connect_timeout: Duration,
+    /// How long the registry may take to say where a device stands, and with a hold of zero to register it. Then the
+    /// socket is closed.
+    pub registration_timeout: Duration,
     /// How many connections may be open at once. More are closed before their handshake.
     pub connections_max: usize,
     /// How many connections may be held while their certificates are registered. More are closed without a CONNACK.
     pub held_connections_max: usize,
+    /// How many connections of one certificate may be held at once. A further one is closed without a CONNACK.
+    pub held_connections_per_certificate_max: usize,
     /// How many bytes a held client may send ahead. Then no more is read until the hold ends.
     pub held_bytes_max: usize,
     /// How many topic filters one connection may be subscribed with. A further one is refused in the SUBACK.
@@ -20,10 +24,16 @@ pub struct Limits {
     /// How many messages may wait for one connection's task. QoS 0 beyond is dropped and counted; QoS 1 makes its
     /// publisher wait.
     pub outbound_messages_max: usize,
+    /// How long a publisher of QoS 1 waits for room at a subscriber. Then the subscriber's connection is ended.
+    pub delivery_timeout: Duration,
     /// How long a client may refuse to take a byte that waits for it. Then the connection is closed.
     pub write_timeout: Duration,
+    /// How long a connection that ends may take for its last bytes.
+    pub closing_timeout: Duration,
     /// How many rejected chains are remembered. The oldest makes room.
     pub rejections_max: usize,
+    /// How many rejected chains a second are remembered and logged. More are only counted.
+    pub rejections_per_second_max: u32,
     /// How often a registration is planned anew when others change what it was planned on. Then the connection is
     /// closed and the device comes back.
     pub admission_attempts_max: u32,
@@ -37,15 +47,19 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             handshake_timeout: Duration::from_secs(10),
-            handshakes_max: 1_024,
-            connect_timeout: Duration::from_secs(10),
+            handshakes_max: 4_096,
+            registration_timeout: Duration::from_secs(10),
             connections_max: 100_000,
             held_connections_max: 10_000,
+            held_connections_per_certificate_max: 8,
             held_bytes_max: 4_096,
             subscriptions_max: 50,
-            outbound_messages_max: 1_024,
+            outbound_messages_max: 64,
+            delivery_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
+            closing_timeout: Duration::from_secs(1),
             rejections_max: 1_000,
+            rejections_per_second_max: 100,
             admission_attempts_max: 8,
             events_per_batch: 256,
             session: landfall_mqtt::SessionLimits::default(),

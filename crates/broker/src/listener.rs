@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{Instrument as _, debug, info, info_span, warn};
 
 use crate::Shared;
 use crate::connection;
@@ -25,11 +25,12 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, stopping:
                 if let Err(error) = prepare(&stream) {
                     debug!(client.addr = %peer, %error, "socket cannot be used");
                 } else if let Ok(permit) = Arc::clone(&shared.open).try_acquire_owned() {
-                    let for_task = Arc::clone(&shared);
-                    shared.tracker.spawn(async move {
-                        connection::serve(for_task, stream, peer).await;
+                    let (for_task, stopping) = (Arc::clone(&shared), stopping.clone());
+                    let serve = async move {
+                        connection::serve(for_task, stream, peer, stopping).await;
                         drop(permit);
-                    });
+                    };
+                    shared.tracker.spawn(serve.instrument(info_span!("connection", client.addr = %peer)));
                 } else {
                     warn!(client.addr = %peer, limit = "connections_max", "connection refused: too many are open");
                 }
@@ -40,7 +41,6 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, stopping:
             }
         }
     }
-    shared.handshakes.close();
     shared.connections.end_all(EndReason::ShuttingDown);
     info!(messages.dropped = shared.router.dropped(), "broker accepts no more connections");
 }

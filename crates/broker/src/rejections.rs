@@ -3,6 +3,9 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
 use landfall_model::UnixTime;
+use tracing::info;
+
+use crate::Limits;
 
 /// A connection that ended before its chain was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,28 +20,80 @@ pub struct HandshakeRejection {
     pub message: String,
 }
 
-/// The last connections that ended before their chains were verified. In memory only and bounded, so that nobody
-/// without a certificate of ours can fill the disk.
+/// The last connections that ended before their chains were verified. In memory only, bounded and rate-limited, so that
+/// nobody without a certificate of ours can fill the disk or the log.
 pub struct HandshakeRejections {
-    last: Mutex<VecDeque<HandshakeRejection>>,
+    inner: Mutex<Inner>,
     capacity: usize,
+    per_second: u32,
+}
+
+#[derive(Default)]
+struct Inner {
+    last: VecDeque<HandshakeRejection>,
+    second: i64,
+    in_second: u32,
+    left_out: u64,
 }
 
 impl HandshakeRejections {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { last: Mutex::default(), capacity }
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let capacity = limits.rejections_max.max(1);
+        Self { inner: Mutex::default(), capacity, per_second: limits.rejections_per_second_max }
     }
 
     /// The rejections that are remembered, the oldest first.
     pub fn list(&self) -> Vec<HandshakeRejection> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).last.iter().cloned().collect()
     }
 
+    /// Remembers a rejection and logs it, unless there were too many in its second.
     pub(crate) fn push(&self, rejection: HandshakeRejection) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        while last.len() >= self.capacity.max(1) {
-            last.pop_front();
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let second = rejection.at.as_secs();
+        if second != inner.second {
+            let left_out = std::mem::take(&mut inner.left_out);
+            if left_out > 0 {
+                info!(left_out, "more handshakes were rejected");
+            }
+            (inner.second, inner.in_second) = (second, 0);
         }
-        last.push_back(rejection);
+        if inner.in_second >= self.per_second {
+            inner.left_out += 1;
+            return;
+        }
+        inner.in_second += 1;
+        let HandshakeRejection { at: _, peer, code, message } = &rejection;
+        info!(client.addr = %peer, code, reason = message, "handshake rejected");
+        if inner.last.len() >= self.capacity {
+            inner.last.pop_front();
+        }
+        inner.last.push_back(rejection);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejection(second: i64, code: usize) -> HandshakeRejection {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        HandshakeRejection {
+            at: UnixTime::from_secs(second),
+            peer,
+            code: code.to_string(),
+            message: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_ring_is_bounded_and_a_flood_does_not_wipe_it() {
+        let limits = Limits { rejections_max: 3, rejections_per_second_max: 2, ..Limits::default() };
+        let rejections = HandshakeRejections::new(&limits);
+        let codes = || rejections.list().into_iter().map(|entry| entry.code).collect::<Vec<_>>();
+        (0..100).for_each(|code| rejections.push(rejection(1, code)));
+        assert_eq!(codes(), ["0", "1"]);
+        (200..300).for_each(|code| rejections.push(rejection(2, code)));
+        assert_eq!(codes(), ["1", "200", "201"]);
     }
 }

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use landfall_model::{TopicFilter, TopicName};
 use landfall_mqtt::{Message, QoS, SubscriptionOptions, TopicTree};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use crate::connections::ConnectionId;
+use crate::connection::sleep_until;
+use crate::connections::{ConnectionId, Connections, EndReason};
 
 /// The subscriptions of all connections.
 pub(crate) struct Router {
@@ -32,6 +35,7 @@ pub(crate) struct Delivery {
 
 /// A delivery that found its subscriber's queue full.
 pub(crate) struct Waiting {
+    id: ConnectionId,
     subscriber: mpsc::Sender<Delivery>,
     delivery: Delivery,
 }
@@ -73,7 +77,7 @@ impl Router {
     /// deliveries that have to wait are given back.
     pub(crate) fn publish(&self, from: Option<ConnectionId>, message: &Arc<Message>) -> Vec<Waiting> {
         let mut waiting = Vec::new();
-        for (subscriber, qos) in self.subscribers(from, &message.topic) {
+        for (id, subscriber, qos) in self.subscribers(from, &message.topic) {
             let delivery = Delivery { message: Arc::clone(message), qos: qos.min(message.qos) };
             match subscriber.try_send(delivery) {
                 // Gone since: its subscriptions are about to be removed.
@@ -82,7 +86,7 @@ impl Router {
                     QoS::AtMostOnce => {
                         self.dropped.fetch_add(1, Ordering::Relaxed);
                     }
-                    QoS::AtLeastOnce | QoS::ExactlyOnce => waiting.push(Waiting { subscriber, delivery }),
+                    QoS::AtLeastOnce | QoS::ExactlyOnce => waiting.push(Waiting { id, subscriber, delivery }),
                 },
             }
         }
@@ -94,18 +98,17 @@ impl Router {
         &self,
         from: Option<ConnectionId>,
         topic: &TopicName,
-    ) -> Vec<(mpsc::Sender<Delivery>, QoS)> {
+    ) -> Vec<(ConnectionId, mpsc::Sender<Delivery>, QoS)> {
         let inner = self.lock();
-        let mut found: HashMap<ConnectionId, QoS> = HashMap::new();
+        let mut found = Vec::new();
         inner.tree.matches(topic, |id, options| {
             // No Local: not to the connection that published [MQTT-3.8.3-3].
-            if !(options.no_local && from == Some(*id)) {
-                let qos = found.entry(*id).or_insert(options.qos);
-                *qos = options.qos.max(*qos);
+            let wanted = !(options.no_local && from == Some(*id));
+            if let Some(sender) = inner.subscribers.get(id).filter(|_| wanted) {
+                found.push((*id, sender.clone(), options.qos));
             }
         });
-        let sender = |(id, qos)| Some((inner.subscribers.get(&id)?.clone(), qos));
-        found.into_iter().filter_map(sender).collect()
+        found
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -113,11 +116,95 @@ impl Router {
     }
 }
 
+/// Waits until every delivery has found room. A subscriber that makes none within `timeout` is ended: a publisher must not
+/// wait for ever on somebody who does not take what it asked for.
+pub(crate) async fn deliver_waiting(waiting: Vec<Waiting>, connections: &Connections, timeout: Duration) {
+    let deadline = Instant::now().checked_add(timeout);
+    for delivery in waiting {
+        let subscriber = delivery.subscriber();
+        if !delivery.deliver(deadline).await {
+            connections.end(subscriber, EndReason::NotTaking);
+        }
+    }
+}
+
 impl Waiting {
-    /// Waits for room. The subscriber makes some, or is cut off for not reading. Cancel safety: a delivery whose future
-    /// is dropped is lost, so keep it until it is done.
-    pub(crate) async fn deliver(self) {
-        // An error says that the subscriber is gone.
-        let _ = self.subscriber.send(self.delivery).await;
+    /// Whose queue is full.
+    fn subscriber(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// Waits for room. Whether there was some before the deadline; without one, the subscriber has to be ended. Cancel
+    /// safety: a delivery whose future is dropped is lost, so keep it until it is done.
+    async fn deliver(self, deadline: Option<Instant>) -> bool {
+        tokio::select! {
+            // An error says that the subscriber is gone, and needs no room.
+            _ = self.subscriber.send(self.delivery) => true,
+            () = sleep_until(deadline) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use landfall_model::CertificateId;
+
+    use super::*;
+
+    fn message(topic: &str) -> Arc<Message> {
+        Arc::new(Message::new(TopicName::parse(topic).unwrap(), Bytes::from_static(b"x"), QoS::AtLeastOnce))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_subscriber_that_makes_no_room_is_ended_and_the_publisher_goes_on() {
+        let connections = Arc::new(Connections::default());
+        let router = Router::new();
+        let entry = connections.enter(CertificateId::from_sha256([1; 32]));
+        let (sender, _deliveries) = mpsc::channel(1);
+        router.enter(entry.id(), sender);
+        let options = SubscriptionOptions::with_qos(QoS::AtLeastOnce);
+        router.subscribe(entry.id(), &TopicFilter::parse("a/#").unwrap(), options);
+        assert!(router.publish(None, &message("a/b")).is_empty());
+        let waiting = router.publish(None, &message("a/b"));
+        assert_eq!(waiting.len(), 1);
+        deliver_waiting(waiting, &connections, Duration::from_secs(10)).await;
+        assert_eq!(entry.ended().await, EndReason::NotTaking);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_publisher_waits_until_there_is_room() {
+        let connections = Arc::new(Connections::default());
+        let router = Router::new();
+        let entry = connections.enter(CertificateId::from_sha256([1; 32]));
+        let (sender, mut deliveries) = mpsc::channel(1);
+        router.enter(entry.id(), sender);
+        let options = SubscriptionOptions::with_qos(QoS::AtLeastOnce);
+        router.subscribe(entry.id(), &TopicFilter::parse("a/#").unwrap(), options);
+        assert!(router.publish(None, &message("a/1")).is_empty());
+        let waiting = router.publish(None, &message("a/2"));
+        let publisher = deliver_waiting(waiting, &connections, Duration::from_secs(10));
+        let subscriber = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            [deliveries.recv().await.unwrap(), deliveries.recv().await.unwrap()]
+                .map(|delivery| delivery.message.topic.to_string())
+        };
+        let ((), topics) = tokio::join!(publisher, subscriber);
+        assert_eq!(topics, ["a/1", "a/2"]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_counted_with_quality_of_service_0() {
+        let connections = Arc::new(Connections::default());
+        let router = Router::new();
+        let entry = connections.enter(CertificateId::from_sha256([1; 32]));
+        let (sender, _deliveries) = mpsc::channel(1);
+        router.enter(entry.id(), sender);
+        let options = SubscriptionOptions::with_qos(QoS::AtMostOnce);
+        router.subscribe(entry.id(), &TopicFilter::parse("#").unwrap(), options);
+        for _ in 0..3 {
+            assert!(router.publish(None, &message("a/b")).is_empty());
+        }
+        assert_eq!(router.dropped(), 2);
     }
 }

@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use landfall_model::{CaCertificate, CaCertificateId};
+use landfall_model::{CaCertificate, CaCertificateId, CaStatus};
 use landfall_pki::{Anchor, ParsedCertificate, TrustAnchors};
 use landfall_registry::{CaCertificateChange, Change, CommitObserver, PageRequest, Registry, StorageError};
 use tokio::sync::watch;
@@ -51,7 +51,19 @@ impl TrustAnchorsKeeper {
         let anchor = Anchor::new(ParsedCertificate::from_der(ca.der.as_bytes())?)?;
         let anchors = self.current().with(anchor)?;
         self.anchors.send_replace(anchors);
+        self.rank(ca.id, ca.status);
         Ok(())
+    }
+
+    /// A CA certificate that was renewed with the same key shares its devices with the one before it. The ACTIVE one is
+    /// taken, since an INACTIVE one registers nobody.
+    fn rank(&self, id: CaCertificateId, status: CaStatus) {
+        self.anchors.send_modify(|anchors| {
+            *anchors = match status {
+                CaStatus::Active => anchors.preferring(&id),
+                CaStatus::Inactive => anchors.deferring(&id),
+            };
+        });
     }
 
     fn remove(&self, id: CaCertificateId) {
@@ -66,8 +78,13 @@ impl CommitObserver for TrustAnchorsKeeper {
                 match change {
                     CaCertificateChange::Insert(ca) => self.insert(ca),
                     CaCertificateChange::Delete { id } => self.remove(*id),
-                    // Statuses are asked about at CONNECT, from the registry.
-                    CaCertificateChange::Update { .. } => {}
+                    // Whether it registers devices is asked at CONNECT, from the registry; here it only comes first or
+                    // last among those that could have signed a chain.
+                    CaCertificateChange::Update { id, status, .. } => {
+                        if let Some(status) = status {
+                            self.rank(*id, *status);
+                        }
+                    }
                 }
             }
         }

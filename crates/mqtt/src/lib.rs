@@ -32,9 +32,9 @@ pub use session::{
     CONNECT_TIMEOUT_DEFAULT, ConnectRefusal, ConnectRequest, Delivery, DisconnectCause, DropReason,
     IN_FLIGHT_MESSAGES_MAX_DEFAULT, Intake, KEEP_ALIVE_SECONDS_MAX_DEFAULT, KEEP_ALIVE_SECONDS_MIN_DEFAULT,
     NotSupported, PACKET_BYTES_MAX_DEFAULT, PubAckReason, RECEIVE_MAXIMUM_DEFAULT,
-    SESSION_QUEUE_MESSAGES_MAX_DEFAULT, SUBSCRIBE_FILTERS_MAX_DEFAULT, ServerDisconnect, Session,
-    SessionCounters, SessionEvent, SessionLimits, SubAckCode, TRANSMIT_BUFFER_BYTES_MAX_DEFAULT,
-    UnsubAckReason,
+    SESSION_QUEUE_BYTES_MAX_DEFAULT, SESSION_QUEUE_MESSAGES_MAX_DEFAULT, SUBSCRIBE_FILTERS_MAX_DEFAULT,
+    ServerDisconnect, Session, SessionCounters, SessionEvent, SessionLimits, SubAckCode,
+    TRANSMIT_BUFFER_BYTES_MAX_DEFAULT, UnsubAckReason,
 };
 pub use topic_tree::TopicTree;
 pub use violation::Violation;

@@ -193,6 +193,25 @@ impl TrustAnchors {
         Self { index: Arc::new(index) }
     }
 
+    /// The snapshot in which this CA certificate is tried first of those with its subject.
+    #[must_use]
+    pub fn preferring(&self, id: &CaCertificateId) -> Self {
+        self.sorted(|anchor| anchor.id() != *id)
+    }
+
+    /// The snapshot in which this CA certificate is tried last of those with its subject.
+    #[must_use]
+    pub fn deferring(&self, id: &CaCertificateId) -> Self {
+        self.sorted(|anchor| anchor.id() == *id)
+    }
+
+    fn sorted(&self, is_later: impl Fn(&Anchor) -> bool) -> Self {
+        let mut index = Index::clone(&self.index);
+        // The sort is stable: the order of the others stays.
+        index.by_subject.values_mut().for_each(|anchors| anchors.sort_by_key(|anchor| is_later(anchor)));
+        Self { index: Arc::new(index) }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.index.by_subject.values().map(Vec::len).sum()

@@ -13,7 +13,9 @@ pub enum Refusal {
         ca: CaCertificateId,
     },
     /// The CA certificate was deleted.
-    #[error("the CA certificate is not registered any more")]
+    #[error(
+        "the CA certificate that signed it is not registered any more; register that again, or give the device a new certificate"
+    )]
     CaDeleted,
     /// The CA certificate registers nobody new.
     #[error("CA certificate {ca} is INACTIVE; set it to ACTIVE to register its devices")]
@@ -22,7 +24,7 @@ pub enum Refusal {
         ca: CaCertificateId,
     },
     /// The certificate was set INACTIVE.
-    #[error("the certificate is INACTIVE")]
+    #[error("the certificate is INACTIVE; set it to ACTIVE to let its device in")]
     Deactivated,
     /// A value from the certificate makes a name or an attribute that AWS IoT does not allow.
     #[error("{target} made from the certificate is not allowed: {problem}")]
@@ -43,7 +45,7 @@ pub enum Refusal {
         found: String,
     },
     /// The certificate was revoked.
-    #[error("the certificate is REVOKED")]
+    #[error("the certificate is REVOKED; the device needs a new one")]
     Revoked,
     /// A template cannot be rendered for this certificate.
     #[error("the template of {setting} cannot be rendered: {problem}")]
@@ -54,7 +56,9 @@ pub enum Refusal {
         problem: String,
     },
     /// The thing belongs to a device of another CA certificate.
-    #[error("thing {thing} is that of another CA certificate's device")]
+    #[error(
+        "thing {thing} is that of another CA certificate's device; give the device another serial number, or delete the thing"
+    )]
     ThingOfAnotherCa {
         /// The thing.
         thing: ThingName,

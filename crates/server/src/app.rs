@@ -56,11 +56,14 @@ pub(crate) struct Running {
     lifecycle: Lifecycle,
     info: ServerInfo,
     /// Kept to the last: it is what keeps a second server out.
-    _data: DataDir,
+    data: DataDir,
 }
 
 /// File descriptors that are not for connections: the database, its readers, listeners, the log.
 const FILES_RESERVED: u64 = 64;
+
+/// One in so many of the file descriptors is for the API, so that a full broker does not shut operators out.
+const FILES_OF_API: u64 = 8;
 
 /// The fewest file descriptors with which a server is of use.
 const FILES_MIN: u64 = 256;
@@ -72,7 +75,8 @@ impl Config {
     /// Something that the server needs cannot be had; the error says what to do.
     pub(crate) async fn build(self) -> Result<App> {
         let mut limits = landfall_broker::Limits::default();
-        limits.connections_max = connections_max(limits.connections_max)?;
+        let mut api_limits = landfall_api_server::Limits::default();
+        share_files(&mut limits.connections_max, &mut api_limits.connections_max)?;
         self.check()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let data = DataDir::open(&self.data)?;
@@ -102,7 +106,7 @@ impl Config {
         let broker = broker.map_err(|error| port_remedy(error, "--mqtt-listen"))?;
         let api = landfall_api_server::Config {
             listen: self.http_listen,
-            limits: landfall_api_server::Limits::default(),
+            limits: api_limits,
             scope: self.scope.clone(),
             hostname: self.hostname,
             credentials: access_key(&secrets.credentials)?,
@@ -115,7 +119,7 @@ impl Config {
         };
         let rejections: Arc<dyn RejectionSource> = Arc::new(Rejections(broker.rejections()));
         let api = ApiServer::build(api, as_registry, clock, rejections).await;
-        let api = api.map_err(|error| port_remedy(error, "--http-listen"))?;
+        let api = api.context("cannot serve the API at the address of --http-listen")?;
         let info = ServerInfo {
             mqtt: broker.local_addr().to_string(),
             http: api.local_addr().to_string(),
@@ -124,7 +128,7 @@ impl Config {
             region: self.scope.region.to_string(),
             credentials: secrets.credentials,
         };
-        Ok(App { broker, api, running: Running { registry, lifecycle, info, _data: data } })
+        Ok(App { broker, api, running: Running { registry, lifecycle, info, data } })
     }
 
     fn check(&self) -> Result<()> {
@@ -148,7 +152,7 @@ impl App {
         let stopping = &running.lifecycle.stopping;
         broker.spawn(stopping);
         api.spawn(&running.lifecycle.tracker, stopping.clone());
-        running._data.publish(&running.info)?;
+        running.data.publish(&running.info)?;
         Ok(running)
     }
 }
@@ -166,33 +170,39 @@ impl Running {
             warn!(tasks.open = open, limit = "--drain", "not everything came to its end in time");
         }
         self.registry.close().await;
+        drop(self.data);
         info!("server stopped");
     }
 }
 
-/// Raises the limit on file descriptors as far as the system lets us, and says how many connections that allows.
-fn connections_max(wanted: usize) -> Result<usize> {
+/// Raises the limit on file descriptors as far as the system lets us, and brings the numbers of connections within it.
+fn share_files(broker_max: &mut usize, api_max: &mut usize) -> Result<()> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current < maximum || (maximum.is_none() && current.is_some()) {
         // Refused where a sandbox forbids it; then the limit is what it was.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     }
     let Some(files) = getrlimit(Resource::Nofile).current else {
-        return Ok(wanted);
+        return Ok(());
     };
     if files < FILES_MIN {
         bail!(
             "the limit on open files is {files}, and a server needs {FILES_MIN} at least: raise it with `ulimit -n`"
         );
     }
-    let allowed = usize::try_from(files - FILES_RESERVED).unwrap_or(usize::MAX);
-    if allowed < wanted {
+    let of_api = files / FILES_OF_API;
+    let of_broker = files - of_api - FILES_RESERVED;
+    *api_max = usize::try_from(of_api).unwrap_or(usize::MAX).min(*api_max);
+    let allowed = usize::try_from(of_broker).unwrap_or(usize::MAX);
+    if allowed < *broker_max {
         info!(
             connections_max = allowed,
-            files, "the limit on open files allows fewer connections than the default"
+            files,
+            "the limit on open files allows fewer connections than the default; raise it with `ulimit -n`"
         );
+        *broker_max = allowed;
     }
-    Ok(wanted.min(allowed))
+    Ok(())
 }
 
 /// Says what to do about a port that another program has.

@@ -5,9 +5,9 @@ use landfall_model::{ClientId, Principal, SubjectField};
 use landfall_mqtt::{ConnectRefusal, ConnectRequest, ProtocolVersion, ServerDisconnect};
 use landfall_policy::{Authorizer, ConnectionContext, Decision, PolicyAction, Resource};
 use landfall_registration::{Applicant, Refusal};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use super::{Connection, after, sleep_until};
 use crate::admission::{AdmissionError, Next, Registered, Standing};
@@ -39,6 +39,9 @@ enum Held {
     Admitted(Principal),
     Refused(Refusal),
     Expired,
+    /// Too many others are held.
+    Busy,
+    /// The client hung up, or the registration's task failed.
     Gone,
     Ended(EndReason),
     Failed(AdmissionError),
@@ -50,17 +53,26 @@ impl Connection {
         let began = Instant::now();
         let version = request.version;
         let applicant = Arc::new(Applicant::new(&self.chain));
-        let principal = match self.shared.admissions.standing(&applicant, began).await {
+        let client_id = request.client_id.clone();
+        let principal = match self.standing(&applicant, began).await {
             Ok(Standing::Registered(principal)) => principal,
-            Ok(Standing::Unregistered(next)) => match self.hold(&applicant, next, began).await {
-                Held::Admitted(principal) => principal,
-                Held::Refused(refusal) => return self.refuse_registration(version, &refusal),
-                Held::Expired if self.tells(version) => return Verdict::HoldExpired,
-                Held::Expired => return Verdict::Close,
-                Held::Gone => return Verdict::Close,
-                Held::Ended(reason) => return Verdict::End(reason.into()),
-                Held::Failed(problem) => return self.fail(version, &problem),
-            },
+            Ok(Standing::Unregistered(next)) => {
+                match self.hold(&applicant, client_id.as_ref(), next, began).await {
+                    Held::Admitted(principal) => principal,
+                    Held::Refused(refusal) => return self.refuse_registration(version, &refusal),
+                    Held::Expired if self.tells(version) => return Verdict::HoldExpired,
+                    Held::Expired => return Verdict::Close,
+                    Held::Busy => return self.refusal(version, ConnectRefusal::ServerBusy),
+                    Held::Gone => return Verdict::Close,
+                    // Told by its own name, as one that is deactivated already when it connects.
+                    Held::Ended(EndReason::CertificateDeactivated) => {
+                        return self.refuse_registration(version, &Refusal::Deactivated);
+                    }
+                    Held::Ended(_) if self.hold_time().is_zero() => return Verdict::Close,
+                    Held::Ended(reason) => return Verdict::End(reason.into()),
+                    Held::Failed(problem) => return self.fail(version, &problem),
+                }
+            }
             Ok(Standing::Refused(refusal)) => return self.refuse_registration(version, &refusal),
             Err(problem) => return self.fail(version, &problem),
         };
@@ -98,35 +110,63 @@ impl Connection {
     }
 
     /// Has the device registered, and waits for its certificate to become ACTIVE, whoever activates it.
-    async fn hold(&mut self, applicant: &Arc<Applicant>, next: Next, began: Instant) -> Held {
-        let Ok(_permit) = Arc::clone(&self.shared.holds).try_acquire_owned() else {
-            info!(certificate.id = %applicant.certificate, "too many connections are held already");
-            return Held::Expired;
+    async fn hold(
+        &mut self,
+        applicant: &Arc<Applicant>,
+        client_id: Option<&ClientId>,
+        next: Next,
+        began: Instant,
+    ) -> Held {
+        let held_max = self.shared.config.limits.held_connections_per_certificate_max;
+        let permit = match Arc::clone(&self.shared.holds).try_acquire_owned() {
+            Ok(permit) if self.entry.hold(client_id, held_max) => Arc::new(permit),
+            Ok(_) | Err(_) => {
+                warn!(certificate.id = %applicant.certificate, "too many connections are held already");
+                return Held::Busy;
+            }
         };
+        let held = self.wait(applicant, next, began, &permit).await;
+        self.entry.release();
+        held
+    }
+
+    /// Waits for a registration within the hold.
+    async fn wait(
+        &mut self,
+        applicant: &Arc<Applicant>,
+        next: Next,
+        began: Instant,
+        permit: &Arc<OwnedSemaphorePermit>,
+    ) -> Held {
         let (admissions, for_task) = (Arc::clone(&self.shared.admissions), Arc::clone(applicant));
         // In a task of its own: a registration that was begun is finished even if the client hangs up.
-        let mut registration =
-            self.shared.tracker.spawn(async move { admissions.register(&for_task, next, began).await });
+        // It keeps its permit meanwhile, so that a stalled disk does not gather them without a limit.
+        let permit = Arc::clone(permit);
+        let mut registration = self.shared.tracker.spawn(async move {
+            let registered = admissions.register(&for_task, next, began).await;
+            drop(permit);
+            registered
+        });
         // With a hold of zero the client is closed as AWS does, but only once its registration is stored, so that it
         // finds itself registered when it comes back.
         let hold = self.hold_time();
-        let wait = if hold.is_zero() { self.shared.config.limits.connect_timeout } else { hold };
+        let wait = if hold.is_zero() { self.shared.config.limits.registration_timeout } else { hold };
         let deadline = after(wait);
         let mut pending = false;
         loop {
             let room = self.wire.inbox().len() < self.shared.config.limits.held_bytes_max;
             tokio::select! {
                 registered = &mut registration, if !pending => match registered {
+                    Ok(Ok(Registered::Refused(refusal))) => return Held::Refused(refusal),
                     Ok(Ok(_)) if hold.is_zero() => return Held::Expired,
                     Ok(Ok(Registered::Active(principal))) => return Held::Admitted(principal),
-                    Ok(Ok(Registered::Refused(refusal))) => return Held::Refused(refusal),
                     Ok(Ok(Registered::Pending)) => pending = true,
                     Ok(Err(problem)) => return Held::Failed(problem),
                     // The task panicked, which is logged where it happened.
                     Err(_) => return Held::Gone,
                 },
                 () = self.entry.activated(), if pending => {
-                    match self.shared.admissions.standing(applicant, began).await {
+                    match self.standing(applicant, began).await {
                         Ok(Standing::Registered(principal)) => return Held::Admitted(principal),
                         Ok(Standing::Refused(refusal)) => return Held::Refused(refusal),
                         Ok(Standing::Unregistered(_)) => {}
@@ -139,6 +179,12 @@ impl Connection {
                 () = sleep_until(deadline) => return Held::Expired,
             }
         }
+    }
+
+    async fn standing(&self, applicant: &Applicant, began: Instant) -> Result<Standing, AdmissionError> {
+        let timeout = self.shared.config.limits.registration_timeout;
+        let standing = tokio::time::timeout(timeout, self.shared.admissions.standing(applicant, began)).await;
+        standing.unwrap_or(Err(AdmissionError::Timeout(timeout)))
     }
 
     fn hold_time(&self) -> Duration {
@@ -177,6 +223,7 @@ impl From<EndReason> for ServerDisconnect {
         match reason {
             EndReason::TakenOver => Self::SessionTakenOver,
             EndReason::CertificateDeactivated => Self::AdministrativeAction,
+            EndReason::NotTaking => Self::QuotaExceeded,
             EndReason::ShuttingDown => Self::ServerShuttingDown,
         }
     }

@@ -3,6 +3,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use landfall_model::TopicFilter;
 use landfall_mqtt::{
     Intake, Message, PacketId, ProtocolVersion, PubAckReason, ServerDisconnect, Session, SessionEvent,
@@ -14,10 +15,17 @@ use tracing::{debug, info};
 use super::admit::Accepted;
 use super::wire::Exchange;
 use super::{Connection, deadline, now, sleep_until};
-use crate::routing::{Delivery, Waiting};
+use crate::Shared;
+use crate::routing::{Delivery, Waiting, deliver_waiting};
 
 /// A published message that waits for room in its subscribers' queues; then it is acknowledged.
 type Backlog = Pin<Box<dyn Future<Output = Option<PacketId>> + Send>>;
+
+/// Where the server alone publishes.
+const EVENTS_PREFIX: &str = "$aws/events/";
+
+/// Payloads up to this many bytes are copied out of the buffer that they were read into.
+const SLICE_BYTES_MIN: usize = 4_096;
 
 /// What a connection needs once its client is let in.
 struct Conversation<'c> {
@@ -46,7 +54,8 @@ impl Connection {
         }
         shared.router.leave(id);
         let cause = conversation.session().disconnect_cause().cloned();
-        debug!(client.id = %client_id, ?cause, "client disconnected");
+        let dropped = conversation.session().counters();
+        debug!(client.id = %client_id, ?cause, ?dropped, "client disconnected");
     }
 }
 
@@ -76,13 +85,16 @@ impl Conversation<'_> {
     }
 
     /// Acts on all that the client has sent, until more is needed or something has to wait.
+    ///
+    /// While a message waits for its subscribers, reading goes on until the session's events are full: an
+    /// acknowledgement that comes now may be what makes room, and a ping keeps the connection alive.
     fn take_events(&mut self) -> Intake {
         loop {
-            if self.backlog.is_some() {
-                return Intake::Blocked;
-            }
             let Connection { wire, session, .. } = &mut *self.connection;
             let intake = session.handle_bytes(wire.inbox(), now());
+            if self.backlog.is_some() {
+                return intake;
+            }
             match session.poll_event() {
                 Some(event) => self.handle(event),
                 None => return intake,
@@ -109,19 +121,24 @@ impl Conversation<'_> {
 
     fn publish(&mut self, message: Message, packet_id: Option<PacketId>) {
         let topic = &message.topic;
-        if let Decision::Deny(denial) = self.authorizer.decide(PolicyAction::Publish, Resource::Topic(topic))
-        {
+        let decision = match topic.as_str().starts_with(EVENTS_PREFIX) {
+            // Whatever a policy says: an event that a device could publish would prove nothing.
+            true => Decision::Deny(Denial::Explicit),
+            false => self.authorizer.decide(PolicyAction::Publish, Resource::Topic(topic)),
+        };
+        if let Decision::Deny(denial) = decision {
             self.log_denial("publish denied", topic.as_str(), denial);
             return self.refuse_publish(packet_id);
         }
         let shared = &self.connection.shared;
-        let waiting = shared.router.publish(Some(self.connection.entry.id()), &Arc::new(message));
+        let message = Arc::new(detached(message));
+        let waiting = shared.router.publish(Some(self.connection.entry.id()), &message);
         if waiting.is_empty() {
             if let Some(packet_id) = packet_id {
                 self.session().publish_ack(packet_id, PubAckReason::Success);
             }
         } else {
-            self.backlog = Some(Box::pin(deliver_all(waiting, packet_id)));
+            self.backlog = Some(Box::pin(deliver_all(Arc::clone(shared), waiting, packet_id)));
         }
     }
 
@@ -177,11 +194,21 @@ fn deliver(session: &mut Session, authorizer: &Authorizer, delivery: &Delivery) 
     }
 }
 
-async fn deliver_all(waiting: Vec<Waiting>, packet_id: Option<PacketId>) -> Option<PacketId> {
-    for delivery in waiting {
-        delivery.deliver().await;
-    }
+async fn deliver_all(
+    shared: Arc<Shared>,
+    waiting: Vec<Waiting>,
+    packet_id: Option<PacketId>,
+) -> Option<PacketId> {
+    deliver_waiting(waiting, &shared.connections, shared.config.limits.delivery_timeout).await;
     packet_id
+}
+
+/// The message with a payload of its own where that is small: a slice would keep the whole buffer that it was read into.
+fn detached(mut message: Message) -> Message {
+    if message.payload.len() <= SLICE_BYTES_MIN {
+        message.payload = Bytes::copy_from_slice(&message.payload);
+    }
+    message
 }
 
 async fn finished(backlog: &mut Option<Backlog>) -> Option<PacketId> {

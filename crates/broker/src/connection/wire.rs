@@ -17,16 +17,16 @@ pub(super) struct Wire {
     writer: WriteHalf<TlsStream<TcpStream>>,
     inbox: BytesMut,
     outbox: Outbox,
-    write_timeout: Duration,
+    closing_timeout: Duration,
 }
 
-#[derive(Default)]
 struct Outbox {
     bytes: BytesMut,
     /// Written to the TLS layer, which may not have sent it.
     unflushed: bool,
-    /// When the client must have taken what waits.
+    /// When the client must have taken a byte of what waits.
     deadline: Option<Instant>,
+    write_timeout: Duration,
 }
 
 /// How many bytes are gathered for one write.
@@ -45,8 +45,9 @@ const LINGER_BYTES_MAX: usize = 64 * 1024;
 impl Wire {
     pub(super) fn new(stream: TlsStream<TcpStream>, limits: &Limits) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        let outbox = Outbox::default();
-        Self { reader, writer, inbox: BytesMut::new(), outbox, write_timeout: limits.write_timeout }
+        let write_timeout = limits.write_timeout;
+        let outbox = Outbox { bytes: BytesMut::new(), unflushed: false, deadline: None, write_timeout };
+        Self { reader, writer, inbox: BytesMut::new(), outbox, closing_timeout: limits.closing_timeout }
     }
 
     /// What was read and not yet taken.
@@ -71,7 +72,7 @@ impl Wire {
         if self.outbox.is_empty() {
             self.outbox.deadline = None;
         } else if self.outbox.deadline.is_none() {
-            self.outbox.deadline = after(self.write_timeout);
+            self.outbox.deadline = after(self.outbox.write_timeout);
         }
     }
 
@@ -92,7 +93,7 @@ impl Wire {
 
     /// Sends what is left and closes: our side first, then the socket once the client has closed its side.
     pub(super) async fn finish(&mut self, session: &mut Session) {
-        let deadline = after(self.write_timeout);
+        let deadline = after(self.closing_timeout);
         let send = async {
             loop {
                 self.gather(session);
@@ -142,6 +143,7 @@ impl Outbox {
         while self.bytes.has_remaining() {
             self.unflushed = true;
             writer.write_buf(&mut self.bytes).await?;
+            self.deadline = after(self.write_timeout);
         }
         writer.flush().await?;
         self.unflushed = false;

@@ -20,6 +20,9 @@ pub const RECEIVE_MAXIMUM_DEFAULT: u16 = 100;
 /// Most messages of quality of service 1 that wait for the in-flight window.
 pub const SESSION_QUEUE_MESSAGES_MAX_DEFAULT: usize = 1_000;
 
+/// Most bytes of payloads that wait for the in-flight window; a last message may go beyond.
+pub const SESSION_QUEUE_BYTES_MAX_DEFAULT: usize = 1_048_576;
+
 /// Most bytes of deliveries that wait to be sent.
 pub const TRANSMIT_BUFFER_BYTES_MAX_DEFAULT: usize = 262_144;
 
@@ -50,6 +53,8 @@ pub struct SessionLimits {
     /// [`Session::can_take_delivery`](crate::Session::can_take_delivery) is false, and one that is delivered all the
     /// same is dropped and counted.
     pub session_queue_messages_max: usize,
+    /// Most bytes of payloads that wait so; the same happens as at `session_queue_messages_max`.
+    pub session_queue_bytes_max: usize,
     /// From so many bytes waiting to be sent on, messages of quality of service 0 are dropped and counted, and those
     /// of quality of service 1 are queued. At twice as many, nothing more is taken from the client.
     pub transmit_buffer_bytes_max: usize,
@@ -68,6 +73,7 @@ impl Default for SessionLimits {
             in_flight_messages_max: IN_FLIGHT_MESSAGES_MAX_DEFAULT,
             receive_maximum: RECEIVE_MAXIMUM_DEFAULT,
             session_queue_messages_max: SESSION_QUEUE_MESSAGES_MAX_DEFAULT,
+            session_queue_bytes_max: SESSION_QUEUE_BYTES_MAX_DEFAULT,
             transmit_buffer_bytes_max: TRANSMIT_BUFFER_BYTES_MAX_DEFAULT,
             keep_alive_seconds_min: KEEP_ALIVE_SECONDS_MIN_DEFAULT,
             keep_alive_seconds_max: KEEP_ALIVE_SECONDS_MAX_DEFAULT,

@@ -22,8 +22,8 @@ pub use self::event::{ConnectRequest, DisconnectCause, NotSupported, SessionEven
 pub use self::limits::{
     CONNECT_TIMEOUT_DEFAULT, IN_FLIGHT_MESSAGES_MAX_DEFAULT, KEEP_ALIVE_SECONDS_MAX_DEFAULT,
     KEEP_ALIVE_SECONDS_MIN_DEFAULT, PACKET_BYTES_MAX_DEFAULT, RECEIVE_MAXIMUM_DEFAULT,
-    SESSION_QUEUE_MESSAGES_MAX_DEFAULT, SUBSCRIBE_FILTERS_MAX_DEFAULT, SessionLimits,
-    TRANSMIT_BUFFER_BYTES_MAX_DEFAULT,
+    SESSION_QUEUE_BYTES_MAX_DEFAULT, SESSION_QUEUE_MESSAGES_MAX_DEFAULT, SUBSCRIBE_FILTERS_MAX_DEFAULT,
+    SessionLimits, TRANSMIT_BUFFER_BYTES_MAX_DEFAULT,
 };
 
 use self::connect::{ConnectFailure, Connecting};
@@ -119,9 +119,7 @@ impl Session {
     /// channel.
     pub fn can_take_delivery(&self) -> bool {
         match &self.state {
-            State::Connected(connected) => {
-                connected.outbound.queued() < self.shared.limits.session_queue_messages_max
-            }
+            State::Connected(connected) => connected.outbound.has_queue_room(&self.shared.limits),
             State::AwaitingConnect { .. } | State::Connecting(_) | State::Closing(_) => false,
         }
     }

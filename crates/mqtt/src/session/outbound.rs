@@ -22,6 +22,8 @@ pub(crate) struct Outbound {
     in_flight: HashSet<PacketId>,
     /// Messages of quality of service 1 that wait for the window, the oldest first.
     queue: VecDeque<Arc<Message>>,
+    /// The payloads in the queue, in bytes.
+    queue_bytes: usize,
 }
 
 impl Outbound {
@@ -33,6 +35,7 @@ impl Outbound {
             next_packet_id: PacketId::FIRST,
             in_flight: HashSet::new(),
             queue: VecDeque::new(),
+            queue_bytes: 0,
         }
     }
 
@@ -48,6 +51,12 @@ impl Outbound {
     /// How many messages wait for the window.
     pub(crate) fn queued(&self) -> usize {
         self.queue.len()
+    }
+
+    /// Whether one more message of quality of service 1 would be queued.
+    pub(crate) fn has_queue_room(&self, limits: &SessionLimits) -> bool {
+        self.queue.len() < limits.session_queue_messages_max
+            && self.queue_bytes < limits.session_queue_bytes_max
     }
 
     /// Sends, queues or drops a message to a subscription that was granted `granted`.
@@ -70,13 +79,14 @@ impl Outbound {
         if has_room && self.queue.is_empty() && self.in_flight.len() < self.window {
             return self.send_at_least_once(message, now, transmit);
         }
-        if self.queue.len() >= limits.session_queue_messages_max {
+        if !self.has_queue_room(limits) {
             return Delivery::Dropped(DropReason::QueueFull);
         }
         // A message that could never leave the queue is told at once.
         if let Err(reason) = self.check(message, now) {
             return Delivery::Dropped(reason);
         }
+        self.queue_bytes += message.payload.len();
         self.queue.push_back(Arc::clone(message));
         Delivery::Queued
     }
@@ -96,6 +106,7 @@ impl Outbound {
     ) {
         while self.in_flight.len() < self.window && transmit.bytes() < limits.transmit_buffer_bytes_max {
             let Some(message) = self.queue.pop_front() else { return };
+            self.queue_bytes -= message.payload.len();
             match self.send_at_least_once(&message, now, transmit) {
                 Delivery::Dropped(reason) => counters.count(reason),
                 Delivery::Sent | Delivery::Queued => {}

@@ -11,7 +11,7 @@ use landfall_simulator::{DeviceTypes, Endpoint, FleetReport, Profile, Publish};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{Config, Running};
+use crate::app::Config;
 use crate::client::Client;
 use crate::commands::ca::{CaFiles, create_ca, register_ca};
 use crate::commands::serve::HOLD_BUILTIN;
@@ -49,13 +49,25 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     logging::start(LogFormat::Text, &arguments.log)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let folder = fresh_folder()?;
-    let outcome = runtime.block_on(demo(&arguments, &folder));
+    let outcome = runtime.block_on(async {
+        let signal = shutdown_signal().context("cannot listen for signals")?;
+        let shutdown = CancellationToken::new();
+        let stop = async {
+            signal.await;
+            shutdown.cancel();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            outcome = demo(&arguments, &folder, &shutdown) => outcome,
+            () = stop => Ok(ExitCode::FAILURE),
+        }
+    });
     // Nothing of a demo is worth keeping, and what cannot be removed lies in the system's folder for such things.
     let _ = std::fs::remove_dir_all(&folder);
     outcome
 }
 
-async fn demo(arguments: &Arguments, folder: &Path) -> Result<ExitCode> {
+async fn demo(arguments: &Arguments, folder: &Path, shutdown: &CancellationToken) -> Result<ExitCode> {
     let data = folder.join("landfall-data");
     let running = config(&data)?.build().await?.spawn()?;
     let info = running.info().clone();
@@ -84,21 +96,21 @@ async fn demo(arguments: &Arguments, folder: &Path) -> Result<ExitCode> {
     let mut fleet = usual_fleet(Endpoint::parse(&info.mqtt)?, trust, issuer, arguments.number);
     let device_types = DeviceTypes::Mixed { greengrass };
     fleet.profile = Profile::Universal { device_types, publish: Publish::OneMessage };
-    let report = run_fleet(fleet, false, &CancellationToken::new()).await?;
+    let report = run_fleet(fleet, false, shutdown).await?;
 
     let things = tokio::task::spawn_blocking(move || {
         client.call("iot", "GET", &format!("/things?maxResults={SHOWN}"), None)
     });
     println!("{}", show_things(&things.await??));
-    finish(arguments, running, &data, &report).await
+    show_end(arguments, &data, &report);
+    if !arguments.exit {
+        shutdown.cancelled().await;
+    }
+    running.drain(DRAIN).await;
+    Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn finish(
-    arguments: &Arguments,
-    running: Running,
-    data: &Path,
-    report: &FleetReport,
-) -> Result<ExitCode> {
+fn show_end(arguments: &Arguments, data: &Path, report: &FleetReport) {
     if !arguments.exit {
         println!("Look around, in another terminal:");
         println!("  eval \"$({} env --data {})\"", program(), data.display());
@@ -107,11 +119,6 @@ async fn finish(
         println!("The server runs until Ctrl-C.\n");
     }
     println!("{}", table(report));
-    if !arguments.exit {
-        shutdown_signal().context("cannot listen for signals")?.await;
-    }
-    running.drain(DRAIN).await;
-    Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// A few of the things, with what was made of their certificates.
