@@ -1,0 +1,36 @@
+//! What the end-to-end tests stand on: the real binary, real programs beside it, and certificates made by OpenSSL.
+//!
+//! Everything here fails by a panic at the line of the test that called it, and says what was found. Nothing waits for a
+//! time to pass: every wait is for an event, and has a deadline.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests too, which clippy.toml cannot see"
+)]
+
+mod api;
+mod ca;
+mod certificate;
+mod clients;
+mod fixtures;
+mod fleet;
+mod landfall;
+mod mqtt;
+mod paths;
+mod process;
+mod renames;
+
+pub use crate::api::Api;
+pub use crate::ca::Ca;
+pub use crate::certificate::{Chain, DeviceCertificate, DeviceRequest, EXTENSIONS, Version};
+pub use crate::clients::{python, script};
+pub use crate::fixtures::KeyKind;
+pub use crate::fleet::{fleet, simulate};
+pub use crate::landfall::Landfall;
+pub use crate::mqtt::{Came, Connect, Device, Identity, Refused, Tls, Wire, alert, tcp};
+pub use crate::paths::project;
+pub use crate::process::{DEADLINE, Process, Ran, Signal, now, program, run};
+pub use crate::renames::Renames;

@@ -1,0 +1,20 @@
+//! The whole of Landfall from outside: the real binary with real clients. Each test is a promise, and its name says it.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests are tests too, which clippy.toml cannot see"
+)]
+
+mod accepted;
+mod demo;
+mod limits;
+mod policy;
+mod refused;
+mod restart;
+mod revocation;
+mod rules;
+mod sdks;
+mod serve;
+mod texts;
+mod walkthrough;
