@@ -27,7 +27,7 @@ pub enum InvalidName {
     Character {
         /// What the name would have been of.
         kind: &'static str,
-        /// The start of the text, at most [`SHOWN_MAX`] characters of it.
+        /// The start of the text, at most 80 characters of it.
         value: String,
         /// The first character at fault.
         found: char,
