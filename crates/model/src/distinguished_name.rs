@@ -1,9 +1,10 @@
 use std::fmt;
+use std::sync::Arc;
 
-/// The attributes of a certificate's subject or issuer, in the order in which the certificate has them.
+/// The attributes of a certificate's subject or issuer, in the order in which the certificate has them. A clone shares them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DistinguishedName {
-    attributes: Vec<NameAttribute>,
+    attributes: Arc<[NameAttribute]>,
 }
 
 /// One attribute of a name: an object identifier and its text.
@@ -55,7 +56,7 @@ pub enum SubjectField {
 impl DistinguishedName {
     /// A name of these attributes.
     pub fn new(attributes: Vec<NameAttribute>) -> Self {
-        Self { attributes }
+        Self { attributes: attributes.into() }
     }
 
     /// Every attribute, in order.

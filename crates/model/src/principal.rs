@@ -1,4 +1,4 @@
-use crate::{Attributes, CertificateId, PolicyName, PolicyVersionId, ThingName, ThingTypeName};
+use crate::{CertificateId, PolicyName, PolicyVersionId, ThingName, ThingTypeName};
 
 /// Who acts: an admitted certificate, with the things and policies that are attached to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,4 @@ pub struct AttachedThing {
     pub name: ThingName,
     /// Its type, if it has one.
     pub thing_type: Option<ThingTypeName>,
-    /// Its attributes.
-    pub attributes: Attributes,
 }

@@ -132,11 +132,7 @@ mod tests {
         {"Effect":"Deny","Action":"iot:Publish","Resource":"arn:aws:iot:us-east-1:000000000000:topic/*/secret"}]}"#;
 
     fn authorizer(client_id: &str, things: &[&str]) -> Authorizer {
-        let thing = |name: &&str| AttachedThing {
-            name: ThingName::parse(name).unwrap(),
-            thing_type: None,
-            attributes: landfall_model::Attributes::default(),
-        };
+        let thing = |name: &&str| AttachedThing { name: ThingName::parse(name).unwrap(), thing_type: None };
         let context = ConnectionContext {
             arn_prefix: "arn:aws:iot:us-east-1:000000000000:".into(),
             client_id: ClientId::parse(client_id).unwrap(),

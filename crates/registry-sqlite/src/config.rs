@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where the registry is stored, and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,9 @@ pub struct Config {
     pub transactions_max: usize,
     /// How many transactions are made durable by one fsync at most. 0 counts as 1.
     pub group_max: usize,
+    /// How long the writer waits for more when transactions come side by side. One fsync, and the pages that all of them
+    /// change, then serve more of them; a transaction that comes alone is never kept waiting. Zero never waits.
+    pub group_pause: Duration,
 }
 
 impl Config {
@@ -26,6 +30,9 @@ impl Config {
     /// The default of [`Config::group_max`].
     pub const GROUP_MAX: usize = 512;
 
+    /// The default of [`Config::group_pause`].
+    pub const GROUP_PAUSE: Duration = Duration::from_millis(1);
+
     /// The registry in this database file, with the default limits.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
@@ -34,6 +41,7 @@ impl Config {
             listing_readers: Self::LISTING_READERS,
             transactions_max: Self::TRANSACTIONS_MAX,
             group_max: Self::GROUP_MAX,
+            group_pause: Self::GROUP_PAUSE,
         }
     }
 }

@@ -79,7 +79,7 @@ impl SqliteRegistry {
         config: Config,
         set: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> Result<Arc<Self>, OpenError> {
-        let Config { path, readers, listing_readers, transactions_max, group_max } = config;
+        let Config { path, readers, listing_readers, transactions_max, group_max, group_pause } = config;
         let lock = schema::lock(&path)?;
         let connection = schema::open_writer(&path)?;
         set(&connection).map_err(|source| schema::open_error(&path, source))?;
@@ -91,8 +91,13 @@ impl SqliteRegistry {
 
         let observers = Arc::new(Observers::default());
         let (submissions, waiting) = mpsc::channel(transactions_max.clamp(1, Semaphore::MAX_PERMITS));
-        let writer =
-            Writer { connection, row_ids, observers: Arc::clone(&observers), group_max: group_max.max(1) };
+        let writer = Writer {
+            connection,
+            row_ids,
+            observers: Arc::clone(&observers),
+            group_max: group_max.max(1),
+            group_pause,
+        };
         let thread = writer.spawn(waiting).map_err(OpenError::Thread)?;
         let writer = Mutex::new(Some(OpenWriter { submissions, thread }));
         Ok(Arc::new(Self { readers, observers, writer, _lock: lock }))

@@ -72,7 +72,7 @@ statements! {
         WHERE p.thing = (SELECT rid FROM things WHERE name = $1) AND p.cert > $2 ORDER BY p.cert LIMIT $3";
     LIST_PRINCIPALS_BACK = "SELECT c.rid, c.cert_id FROM thing_principal p JOIN certificates c ON c.rid = p.cert
         WHERE p.thing = (SELECT rid FROM things WHERE name = $1) AND p.cert < $2 ORDER BY p.cert DESC LIMIT $3";
-    ATTACHED = "SELECT t.rid, t.name, y.name, t.attrs FROM thing_principal p JOIN things t ON t.rid = p.thing
+    ATTACHED = "SELECT t.rid, t.name, y.name FROM thing_principal p JOIN things t ON t.rid = p.thing
         LEFT JOIN thing_types y ON y.rid = t.thing_type WHERE p.cert = $1";
 }
 
@@ -118,7 +118,6 @@ pub(crate) fn attached(connection: &Connection, certificate: i64) -> Result<Vec<
         Ok(AttachedThing {
             name: fields.parse(1, "name", ThingName::parse)?,
             thing_type: fields.parse_if_any(2, "thing_type", ThingTypeName::parse)?,
-            attributes: fields.parse(3, "attrs", attributes_from_json)?,
         })
     })?;
     things.sort_by(|a, b| a.name.cmp(&b.name));

@@ -4,6 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use landfall_registry::{CommitError, CommitObserver, Committed, StorageError, Transaction};
 use rusqlite::Connection;
@@ -42,6 +43,7 @@ pub(crate) struct Writer {
     pub(crate) row_ids: RowIds,
     pub(crate) observers: Arc<Observers>,
     pub(crate) group_max: usize,
+    pub(crate) group_pause: Duration,
 }
 
 /// What became of each transaction of a group that was committed.
@@ -52,11 +54,28 @@ impl Writer {
     pub(crate) fn spawn(mut self, mut submissions: mpsc::Receiver<Submission>) -> io::Result<JoinHandle<()>> {
         thread::Builder::new().name("registry-writer".to_owned()).spawn(move || {
             let mut group = Vec::with_capacity(self.group_max);
+            let mut before = 0;
             while submissions.blocking_recv_many(&mut group, self.group_max) > 0 {
+                if before.max(group.len()) > 1 {
+                    self.gather(&mut group, &mut submissions);
+                }
+                before = group.len();
                 self.commit(&mut group);
             }
             self.close();
         })
+    }
+
+    /// Waits a moment, and takes what has come meanwhile.
+    fn gather(&self, group: &mut Vec<Submission>, submissions: &mut mpsc::Receiver<Submission>) {
+        if group.len() < self.group_max && !self.group_pause.is_zero() {
+            thread::sleep(self.group_pause);
+            while group.len() < self.group_max
+                && let Ok(submission) = submissions.try_recv()
+            {
+                group.push(submission);
+            }
+        }
     }
 
     /// Commits a group, then tells the observers, then the committers.

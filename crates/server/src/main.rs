@@ -15,6 +15,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+// A handshake and a registration allocate some hundred times, on whatever thread their task runs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Registers IoT devices the moment they first connect: an MQTT broker over mutual TLS with the registry, the
 /// registration pipeline and the API of AWS IoT, in one program.
 #[derive(Parser)]

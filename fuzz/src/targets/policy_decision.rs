@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use landfall_model::{AttachedThing, Attributes, ClientId, ThingName, ThingTypeName, TopicName};
+use landfall_model::{AttachedThing, ClientId, ThingName, ThingTypeName, TopicName};
 use landfall_policy::{Authorizer, ConnectionContext, Decision, PolicyAction, PolicyDocument, Resource};
 use serde_json::json;
 
@@ -87,11 +87,7 @@ impl Question {
     }
 
     fn context(&self) -> Option<ConnectionContext> {
-        let attached = |name| AttachedThing {
-            name,
-            thing_type: ThingTypeName::parse(&self.thing_type).ok(),
-            attributes: Attributes::default(),
-        };
+        let attached = |name| AttachedThing { name, thing_type: ThingTypeName::parse(&self.thing_type).ok() };
         Some(ConnectionContext {
             arn_prefix: PREFIX.into(),
             client_id: ClientId::parse(&self.client_id).ok()?,

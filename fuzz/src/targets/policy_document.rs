@@ -1,6 +1,6 @@
 use std::sync::{Arc, LazyLock};
 
-use landfall_model::{AttachedThing, Attributes, ClientId, ThingName, ThingTypeName, TopicFilter, TopicName};
+use landfall_model::{AttachedThing, ClientId, ThingName, ThingTypeName, TopicFilter, TopicName};
 use landfall_policy::{
     Authorizer, ConnectionContext, Decision, Denial, MalformedPolicy, PolicyAction, PolicyDocument, Resource,
 };
@@ -127,7 +127,6 @@ static QUESTIONS: LazyLock<Questions> = LazyLock::new(|| {
     let attached = |name: &str, thing_type: Option<&str>| AttachedThing {
         name: thing(&name),
         thing_type: thing_type.map(|text| ThingTypeName::parse(text).expect("a type's name")),
-        attributes: Attributes::default(),
     };
     let context =
         |client_id: &str, things: Vec<AttachedThing>, common_name: Option<&str>| ConnectionContext {

@@ -66,11 +66,7 @@ pub async fn a_view_has_the_certificate_with_what_is_attached(registry: &dyn Reg
         tx.attach_policy(id(2), policy_name("p3"));
     })
     .await;
-    let attached = |thing: Thing| AttachedThing {
-        name: thing.name,
-        thing_type: thing.thing_type,
-        attributes: thing.attributes,
-    };
+    let attached = |thing: Thing| AttachedThing { name: thing.name, thing_type: thing.thing_type };
     let principal = Principal {
         certificate: id(1),
         things: [thing("t1"), typed, thing("t3")].map(attached).into(),

@@ -83,11 +83,9 @@ impl State {
     pub(super) fn principal(&self, id: CertificateId) -> Option<Principal> {
         self.certificates.get(&id)?;
         let attached = self.things_of.iter().filter(|(certificate, _)| *certificate == id);
-        let things = attached.filter_map(|(_, name)| self.things.get(name)).map(|thing| AttachedThing {
-            name: thing.name.clone(),
-            thing_type: thing.thing_type.clone(),
-            attributes: thing.attributes.clone(),
-        });
+        let things = attached
+            .filter_map(|(_, name)| self.things.get(name))
+            .map(|thing| AttachedThing { name: thing.name.clone(), thing_type: thing.thing_type.clone() });
         let attached = self.policies_of.iter().filter(|(certificate, _)| *certificate == id);
         let policies = attached.filter_map(|(_, name)| self.policies.get(name));
         Some(Principal {
