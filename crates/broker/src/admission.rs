@@ -14,6 +14,8 @@ use thiserror::Error;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
+use crate::principals::{Recent, RecentPrincipals};
+
 /// Who provisions a device whose certificate is seen for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registrar {
@@ -26,6 +28,7 @@ pub enum Registrar {
 /// Admits devices by what the registry holds.
 pub(crate) struct Admissions {
     pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) principals: Arc<RecentPrincipals>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registrar: Registrar,
     pub(crate) settings: Arc<Settings>,
@@ -83,9 +86,16 @@ impl Admissions {
         applicant: &Applicant,
         began: Instant,
     ) -> Result<Standing, AdmissionError> {
+        let generation = match self.principals.look_up(applicant.certificate) {
+            Recent::Known(principal) => return Ok(Standing::Registered(principal)),
+            Recent::Unknown(generation) => generation,
+        };
         let view = self.registry.view(applicant.certificate, applicant.ca).await?;
         match decide(&view) {
-            Admission::Admit(principal) => Ok(Standing::Registered(principal)),
+            Admission::Admit(principal) => {
+                self.principals.remember(&principal, generation);
+                Ok(Standing::Registered(principal))
+            }
             Admission::Register => Ok(Standing::Unregistered(Next::Register)),
             Admission::Resume(creation_id) => Ok(Standing::Unregistered(Next::Resume(creation_id))),
             Admission::Refuse(refusal) => {
@@ -287,7 +297,10 @@ mod tests {
         });
         registry.commit(transaction).await.unwrap();
         let settings = Arc::new(Settings::compile(&SettingsSource::default(), &scope).unwrap());
-        Admissions { registry, clock: Arc::new(FixedClock), registrar, settings, account, attempts_max: 3 }
+        let principals = Arc::new(RecentPrincipals::new(100));
+        registry.observe(Arc::clone(&principals) as Arc<dyn landfall_registry::CommitObserver>);
+        let clock = Arc::new(FixedClock);
+        Admissions { registry, principals, clock, registrar, settings, account, attempts_max: 3 }
     }
 
     /// A device with its own certificate; devices of one serial number claim the same thing.

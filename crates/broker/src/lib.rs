@@ -12,6 +12,7 @@ mod handshake;
 mod limits;
 mod listener;
 mod policies;
+mod principals;
 mod rejections;
 mod routing;
 mod trust_anchors;
@@ -41,6 +42,7 @@ use crate::admission::Admissions;
 use crate::connections::Connections;
 use crate::dispatcher::Dispatcher;
 use crate::policies::PolicyDocuments;
+use crate::principals::RecentPrincipals;
 use crate::routing::{Delivery, Router};
 use crate::trust_anchors::TrustAnchorsKeeper;
 
@@ -136,11 +138,15 @@ impl Broker {
         let listen_error = |source| BuildError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
+        // Before the connections: see there.
+        let principals = Arc::new(RecentPrincipals::new(limits.recent_principals_max));
+        registry.observe(Arc::clone(&principals) as Arc<dyn CommitObserver>);
         let connections = Arc::new(Connections::default());
         registry.observe(Arc::clone(&connections) as Arc<dyn CommitObserver>);
         let router = Arc::new(Router::new());
         let admissions = Admissions {
             registry: Arc::clone(&registry),
+            principals,
             clock: Arc::clone(&clock),
             registrar,
             settings,

@@ -30,6 +30,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long a connection that ends may take for its last bytes.
     pub closing_timeout: Duration,
+    /// How many principals are remembered, so that their devices need no read of the registry. Some make room for more.
+    pub recent_principals_max: usize,
     /// How many rejected chains are remembered. The oldest makes room.
     pub rejections_max: usize,
     /// How many rejected chains a second are remembered and logged. More are only counted.
@@ -58,6 +60,7 @@ impl Default for Limits {
             delivery_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             closing_timeout: Duration::from_secs(1),
+            recent_principals_max: 100_000,
             rejections_max: 1_000,
             rejections_per_second_max: 100,
             admission_attempts_max: 8,

@@ -84,8 +84,8 @@ impl Writer {
             Ok(outcomes) => {
                 let observers = self.observers.all();
                 for (submission, outcome) in group.drain(..).zip(outcomes) {
-                    if outcome.is_ok() {
-                        tell(&observers, &submission.transaction);
+                    if let Ok(committed) = &outcome {
+                        tell(&observers, &submission.transaction, committed);
                     }
                     answer(submission, outcome.map_err(CommitError::from));
                 }
@@ -179,9 +179,13 @@ impl Observers {
 }
 
 /// Tells the observers what was committed. One that panics must not end the writer, on which everyone waits.
-fn tell(observers: &[Arc<dyn CommitObserver>], transaction: &Transaction) {
+fn tell(observers: &[Arc<dyn CommitObserver>], transaction: &Transaction, committed: &Committed) {
     for observer in observers {
-        if catch_unwind(AssertUnwindSafe(|| observer.committed(transaction.changes()))).is_err() {
+        let tell = || {
+            observer.committed(transaction.changes());
+            committed.activated.iter().for_each(|principal| observer.activated(principal));
+        };
+        if catch_unwind(AssertUnwindSafe(tell)).is_err() {
             error!("an observer of commits panicked");
         }
     }

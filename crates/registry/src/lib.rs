@@ -63,7 +63,7 @@ pub trait Registry:
     async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError>;
 
     /// Registers an observer, which from then on hears of each change after it is durable and before the committer does,
-    /// in the order of the commits.
+    /// in the order of the commits. Of each commit, observers hear in the order in which they were registered.
     fn observe(&self, observer: Arc<dyn CommitObserver>);
 }
 
@@ -79,4 +79,9 @@ pub struct Committed {
 pub trait CommitObserver: Send + Sync {
     /// These changes are durable.
     fn committed(&self, changes: &[Change]);
+
+    /// The transaction of which [`Self::committed`] just told activated this certificate.
+    fn activated(&self, principal: &Principal) {
+        let _ = principal;
+    }
 }

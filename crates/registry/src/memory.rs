@@ -50,6 +50,7 @@ impl Registry for MemoryRegistry {
         let observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for observer in observers {
             observer.committed(transaction.changes());
+            activated.iter().for_each(|principal| observer.activated(principal));
         }
         Ok(Committed { activated })
     }
