@@ -6,6 +6,8 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 /// A data directory that this process has for itself.
@@ -140,9 +142,14 @@ impl Drop for DataDir {
     }
 }
 
-/// What the server that uses a data directory tells about itself, if there is one.
+/// What the server that uses a data directory tells about itself, if there is one. What a server left behind that was
+/// killed does not count.
 pub(crate) fn server_info(data: &Path) -> Option<ServerInfo> {
-    serde_json::from_slice(&fs::read(data.join(SERVER_INFO)).ok()?).ok()
+    let info: ServerInfo = serde_json::from_slice(&fs::read(data.join(SERVER_INFO)).ok()?).ok()?;
+    let process = Pid::from_raw(i32::try_from(info.pid).ok()?)?;
+    // A process of another user cannot be asked, but it is there.
+    let is_gone = test_kill_process(process) == Err(Errno::SRCH);
+    (!is_gone).then_some(info)
 }
 
 /// Writes a file whole or not at all: beside it first, then by rename. Only the owner can read it.
@@ -208,6 +215,26 @@ mod tests {
         assert_eq!(data.secrets(|| secrets("two")).unwrap().credentials.secret_access_key, "one");
         let mode = fs::metadata(data.file(CREDENTIALS)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_server_that_was_killed_is_not_found() {
+        let root = tempfile::tempdir().unwrap();
+        let data = DataDir::open(root.path()).unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        for (pid, found) in [(std::process::id(), true), (child.id(), false)] {
+            let info = ServerInfo {
+                mqtt: "127.0.0.1:1".to_owned(),
+                http: "127.0.0.1:2".to_owned(),
+                server_ca: root.path().join("server-ca.pem"),
+                pid,
+                region: "us-east-1".to_owned(),
+                credentials: secrets("one").credentials,
+            };
+            data.publish(&info).unwrap();
+            assert_eq!(server_info(root.path()).is_some(), found, "{pid}");
+        }
     }
 
     #[test]
