@@ -1,29 +1,24 @@
-use landfall_model::CaCertificateId;
 use landfall_registry::{Change, Committed, Expectation, Transaction};
 use rusqlite::Connection;
 
 use crate::error::ApplyError;
 use crate::row_id::RowIds;
+use crate::rows::Rows;
 use crate::{ca_certificate, certificate, event, policy, registration, registration_code, thing, thing_type};
 
 /// One transaction on its way into the database.
 pub(crate) struct Apply<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) row_ids: &'a mut RowIds,
-    /// The CA certificate named last, with its row of `issuers`.
-    pub(crate) issuer: Option<(CaCertificateId, i64)>,
+    pub(crate) rows: &'a mut Rows,
 }
 
-impl<'a> Apply<'a> {
-    pub(crate) const fn new(connection: &'a Connection, row_ids: &'a mut RowIds) -> Self {
-        Self { connection, row_ids, issuer: None }
-    }
-
+impl Apply<'_> {
     /// Makes all changes of a transaction, or says why they cannot be made.
     pub(crate) fn all(&mut self, transaction: &Transaction) -> Result<Committed, ApplyError> {
         transaction.changes().iter().try_for_each(|change| self.change(change))?;
         let activated = match transaction.activates() {
-            Some(id) => registration::principal(self.connection, id)?,
+            Some(id) => registration::principal(self, id)?,
             None => None,
         };
         Ok(Committed { activated })

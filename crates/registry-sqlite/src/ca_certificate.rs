@@ -65,6 +65,7 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &CaCertificateChange) -> Resu
                 return Err(Conflict::CaCertificateActive(*id).into());
             }
             apply.row_ids.keep(apply.connection)?;
+            apply.rows.forget();
             found(execute(apply.connection, DELETE, [id.as_bytes()])?, *id)
         }
     }

@@ -10,7 +10,7 @@ use crate::SqliteRegistry;
 use crate::apply::Apply;
 use crate::error::{ApplyError, ReadError};
 use crate::sql::{Fields, Listing, execute, first, page, statements};
-use crate::{issuer, policy, thing};
+use crate::issuer;
 
 const TABLE: &str = "certificates";
 
@@ -39,13 +39,11 @@ statements! {
         (rid, cert_id, signed_part, ca, status, creation, created, modified, not_before, not_after, der)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
     ACTIVATE = "UPDATE certificates SET status = $1, creation = NULL, modified = $2
-        WHERE cert_id = $3 AND status = $4";
+        WHERE rid = $3 AND status = $4";
     SET_STATUS = "UPDATE certificates SET status = $1, creation = $2, modified = $3 WHERE cert_id = $4";
-    ATTACH_THING = "INSERT INTO thing_principal (cert, thing)
-        SELECT c.rid, t.rid FROM certificates c CROSS JOIN things t WHERE c.cert_id = $1 AND t.name = $2
+    ATTACH_THING = "INSERT INTO thing_principal (cert, thing) VALUES ($1, $2)
         ON CONFLICT (cert, thing) DO NOTHING";
-    ATTACH_POLICY = "INSERT INTO policy_attach (target, policy)
-        SELECT c.rid, p.rid FROM certificates c CROSS JOIN policies p WHERE c.cert_id = $1 AND p.name = $2
+    ATTACH_POLICY = "INSERT INTO policy_attach (target, policy) VALUES ($1, $2)
         ON CONFLICT (target, policy) DO NOTHING";
 }
 
@@ -94,7 +92,7 @@ pub(crate) fn rid(connection: &Connection, id: CertificateId) -> Result<Option<i
 pub(crate) fn apply(apply: &mut Apply<'_>, change: &CertificateChange) -> Result<(), ApplyError> {
     match change {
         CertificateChange::Insert(certificate) => insert(apply, certificate),
-        CertificateChange::Activate { id, at } => activate(apply.connection, *id, *at),
+        CertificateChange::Activate { id, at } => activate(apply, *id, *at),
         CertificateChange::SetStatus { id, status, at } => {
             let (code, creation) = status_code(status);
             let changes = params![code, creation, at.as_millis(), id.as_bytes()];
@@ -103,8 +101,8 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &CertificateChange) -> Result
                 _ => Ok(()),
             }
         }
-        CertificateChange::AttachThing { id, thing } => attach_thing(apply.connection, *id, thing),
-        CertificateChange::AttachPolicy { id, policy } => attach_policy(apply.connection, *id, policy),
+        CertificateChange::AttachThing { id, thing } => attach_thing(apply, *id, thing),
+        CertificateChange::AttachPolicy { id, policy } => attach_policy(apply, *id, policy),
     }
 }
 
@@ -112,8 +110,9 @@ fn insert(apply: &mut Apply<'_>, certificate: &Certificate) -> Result<(), ApplyE
     let Certificate { id, ca, status, signed_part, der, validity, registered_at, modified_at } = certificate;
     let ca = ca.map(|ca| issuer::ensure(apply, ca, *registered_at)).transpose()?;
     let (code, creation) = status_code(status);
+    let rid = apply.row_ids.next(*registered_at)?;
     let row = params![
-        apply.row_ids.next(*registered_at)?,
+        rid,
         id.as_bytes(),
         signed_part.as_bytes(),
         ca,
@@ -126,42 +125,33 @@ fn insert(apply: &mut Apply<'_>, certificate: &Certificate) -> Result<(), ApplyE
         der.as_bytes(),
     ];
     match execute(apply.connection, INSERT, row)? {
-        0 if rid(apply.connection, *id)?.is_some() => Err(Conflict::CertificateExists(*id).into()),
+        0 if apply.find_certificate_row(*id)?.is_some() => Err(Conflict::CertificateExists(*id).into()),
         0 => Err(Conflict::CertificateTwin(*id).into()),
+        _ => {
+            apply.rows.certificate = Some((*id, rid));
+            Ok(())
+        }
+    }
+}
+
+fn activate(apply: &mut Apply<'_>, id: CertificateId, at: UnixTime) -> Result<(), ApplyError> {
+    let rid = apply.certificate_row(id)?;
+    match execute(apply.connection, ACTIVATE, params![ACTIVE, at.as_millis(), rid, PENDING_ACTIVATION])? {
+        0 => Err(Conflict::CertificateNotPending(id).into()),
         _ => Ok(()),
     }
 }
 
-fn activate(connection: &Connection, id: CertificateId, at: UnixTime) -> Result<(), ApplyError> {
-    let changes = params![ACTIVE, at.as_millis(), id.as_bytes(), PENDING_ACTIVATION];
-    if execute(connection, ACTIVATE, changes)? > 0 {
-        return Ok(());
-    }
-    expect_registered(connection, id)?;
-    Err(Conflict::CertificateNotPending(id).into())
-}
-
-fn attach_thing(connection: &Connection, id: CertificateId, thing: &ThingName) -> Result<(), ApplyError> {
-    if execute(connection, ATTACH_THING, params![id.as_bytes(), thing.as_str()])? > 0 {
-        return Ok(());
-    }
-    // Nothing was attached: it is already, or one of them is not there.
-    expect_registered(connection, id)?;
-    thing::rid(connection, thing)?.ok_or_else(|| Conflict::ThingNotFound(thing.clone()))?;
+fn attach_thing(apply: &mut Apply<'_>, id: CertificateId, thing: &ThingName) -> Result<(), ApplyError> {
+    let (certificate, thing) = (apply.certificate_row(id)?, apply.thing_row(thing)?);
+    execute(apply.connection, ATTACH_THING, [certificate, thing])?;
     Ok(())
 }
 
-fn attach_policy(connection: &Connection, id: CertificateId, policy: &PolicyName) -> Result<(), ApplyError> {
-    if execute(connection, ATTACH_POLICY, params![id.as_bytes(), policy.as_str()])? > 0 {
-        return Ok(());
-    }
-    expect_registered(connection, id)?;
-    policy::rid(connection, policy)?.ok_or_else(|| Conflict::PolicyNotFound(policy.clone()))?;
-    Ok(())
-}
-
-fn expect_registered(connection: &Connection, id: CertificateId) -> Result<(), ApplyError> {
-    rid(connection, id)?.ok_or(Conflict::CertificateNotFound(id))?;
+fn attach_policy(apply: &mut Apply<'_>, id: CertificateId, policy: &PolicyName) -> Result<(), ApplyError> {
+    let certificate = apply.certificate_row(id)?;
+    let policy = apply.find_policy_row(policy)?.ok_or_else(|| Conflict::PolicyNotFound(policy.clone()))?;
+    execute(apply.connection, ATTACH_POLICY, [certificate, policy])?;
     Ok(())
 }
 

@@ -12,8 +12,7 @@ statements! {
 
 /// The row by which others refer to a CA certificate, registered or not.
 pub(crate) fn ensure(apply: &mut Apply<'_>, id: CaCertificateId, at: UnixTime) -> Result<i64, ApplyError> {
-    // A transaction names its CA certificate several times: for the certificate, the thing and the record.
-    if let Some((_, rid)) = apply.issuer.filter(|(known, _)| *known == id) {
+    if let Some((_, rid)) = apply.rows.issuer.filter(|(known, _)| *known == id) {
         return Ok(rid);
     }
     let known = first(apply.connection, BY_ID, [id.as_bytes()], |row| Ok(row.get(0)?))?;
@@ -25,6 +24,6 @@ pub(crate) fn ensure(apply: &mut Apply<'_>, id: CaCertificateId, at: UnixTime) -
             rid
         }
     };
-    apply.issuer = Some((id, rid));
+    apply.rows.issuer = Some((id, rid));
     Ok(rid)
 }

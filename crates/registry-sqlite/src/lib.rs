@@ -17,6 +17,7 @@ mod readers;
 mod registration;
 mod registration_code;
 mod row_id;
+mod rows;
 mod schema;
 mod sql;
 mod thing;
@@ -44,6 +45,7 @@ pub use error::OpenError;
 use self::error::ReadError;
 use self::readers::Readers;
 use self::row_id::RowIds;
+use self::rows::Rows;
 use self::writer::{Observers, Submission, Writer};
 
 /// The registry in an SQLite database.
@@ -94,6 +96,7 @@ impl SqliteRegistry {
         let writer = Writer {
             connection,
             row_ids,
+            rows: Rows::default(),
             observers: Arc::clone(&observers),
             group_max: group_max.max(1),
             group_pause,

@@ -82,11 +82,12 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &PolicyChange) -> Result<(), 
 
 fn ensure(apply: &mut Apply<'_>, policy: &Policy) -> Result<(), ApplyError> {
     let Policy { name, default_version, document, created_at, modified_at } = policy;
-    if rid(apply.connection, name)?.is_some() {
+    if apply.find_policy_row(name)?.is_some() {
         return Ok(());
     }
+    let rid = apply.row_ids.next(*created_at)?;
     let row = params![
-        apply.row_ids.next(*created_at)?,
+        rid,
         name.as_str(),
         default_version.get(),
         &**document,
@@ -94,6 +95,7 @@ fn ensure(apply: &mut Apply<'_>, policy: &Policy) -> Result<(), ApplyError> {
         modified_at.as_millis(),
     ];
     execute(apply.connection, INSERT, row)?;
+    apply.rows.policy = Some((name.clone(), rid));
     Ok(())
 }
 

@@ -62,7 +62,7 @@ impl Registrations for SqliteRegistry {
 
 /// Adds an entry to the log, or counts up the certificate's last one when that is an equal failure.
 pub(crate) fn record(apply: &mut Apply<'_>, record: &RegistrationRecord) -> Result<(), ApplyError> {
-    let certificate = certificate::rid(apply.connection, record.certificate)?;
+    let certificate = apply.find_certificate_row(record.certificate)?;
     match &record.outcome {
         Outcome::Success { .. } => insert(apply, certificate, record),
         Outcome::Failure(_) => match last_record(apply.connection, certificate, record.certificate)? {
@@ -91,9 +91,9 @@ fn view(
 }
 
 /// A certificate with what is attached to it, if it is registered.
-pub(crate) fn principal(connection: &Connection, id: CertificateId) -> Result<Option<Principal>, ReadError> {
-    let rid = certificate::rid(connection, id)?;
-    rid.map(|rid| attached(connection, rid, id)).transpose()
+pub(crate) fn principal(apply: &mut Apply<'_>, id: CertificateId) -> Result<Option<Principal>, ReadError> {
+    let rid = apply.find_certificate_row(id)?;
+    rid.map(|rid| attached(apply.connection, rid, id)).transpose()
 }
 
 fn attached(connection: &Connection, rid: i64, certificate: CertificateId) -> Result<Principal, ReadError> {

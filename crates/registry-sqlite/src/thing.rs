@@ -12,7 +12,7 @@ use crate::SqliteRegistry;
 use crate::apply::Apply;
 use crate::error::{ApplyError, ReadError};
 use crate::sql::{Fields, Listing, count, every, execute, first, page, snapshot, statements};
-use crate::{issuer, thing_type};
+use crate::issuer;
 
 const TABLE: &str = "things";
 
@@ -144,19 +144,23 @@ pub(crate) fn expect_principals(
 
 fn insert(apply: &mut Apply<'_>, thing: &Thing) -> Result<(), ApplyError> {
     let Thing { name, thing_type, attributes, version, made_by, created_at } = thing;
+    let made_by = made_by.map(|ca| issuer::ensure(apply, ca, *created_at)).transpose()?;
+    let rid = apply.row_ids.next(*created_at)?;
     let thing_type = match thing_type {
         None => None,
         Some(name) => {
-            let found = thing_type::read(apply.connection, name)?;
-            Some(found.ok_or_else(|| Conflict::ThingTypeNotFound(name.clone()))?)
+            Some(apply.find_thing_type(name)?.ok_or_else(|| Conflict::ThingTypeNotFound(name.clone()))?)
         }
     };
-    let made_by = made_by.map(|ca| issuer::ensure(apply, ca, *created_at)).transpose()?;
-    let rid = apply.row_ids.next(*created_at)?;
+    let is_searchable = |name: &AttributeName| {
+        thing_type.is_none_or(|(_, thing_type)| thing_type.searchable_attributes.contains(name))
+    };
+    let searchable: Vec<_> = attributes.iter().filter(|(name, _)| is_searchable(name)).collect();
+    let thing_type = thing_type.map(|(rid, _)| *rid);
     let row = params![
         rid,
         name.as_str(),
-        thing_type.as_ref().map(|(rid, _)| rid),
+        thing_type,
         attributes_to_json(attributes)?,
         count(*version),
         made_by,
@@ -165,10 +169,8 @@ fn insert(apply: &mut Apply<'_>, thing: &Thing) -> Result<(), ApplyError> {
     if execute(apply.connection, INSERT, row)? == 0 {
         return Err(Conflict::ThingExists(name.clone()).into());
     }
-    let is_searchable = |name: &AttributeName| {
-        thing_type.as_ref().is_none_or(|(_, thing_type)| thing_type.searchable_attributes.contains(name))
-    };
-    for (name, value) in attributes.iter().filter(|(name, _)| is_searchable(name)) {
+    apply.rows.thing = Some((name.clone(), rid));
+    for (name, value) in searchable {
         execute(apply.connection, INSERT_ATTRIBUTE, params![name.as_str(), value.as_str(), rid])?;
     }
     Ok(())

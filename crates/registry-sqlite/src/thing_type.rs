@@ -12,7 +12,6 @@ const TABLE: &str = "thing_types";
 
 statements! {
     BY_NAME = "SELECT rid, name, searchable, created FROM thing_types WHERE name = $1";
-    RID = "SELECT rid FROM thing_types WHERE name = $1";
     INSERT = "INSERT INTO thing_types (rid, name, searchable, created) VALUES ($1, $2, $3, $4)";
 }
 
@@ -41,14 +40,14 @@ pub(crate) fn read(
 
 pub(crate) fn ensure(apply: &mut Apply<'_>, thing_type: &ThingType) -> Result<(), ApplyError> {
     let ThingType { name, searchable_attributes, created_at } = thing_type;
-    let known: Option<i64> = first(apply.connection, RID, [name.as_str()], |row| Ok(row.get(0)?))?;
-    if known.is_some() {
+    if apply.find_thing_type(name)?.is_some() {
         return Ok(());
     }
     let rid = apply.row_ids.next(*created_at)?;
     let searchable: Vec<_> = searchable_attributes.iter().map(AttributeName::as_str).collect();
     let searchable = serde_json::json!(searchable).to_string();
     execute(apply.connection, INSERT, params![rid, name.as_str(), searchable, created_at.as_millis()])?;
+    apply.rows.thing_type = Some((rid, thing_type.clone()));
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use tracing::{error, warn};
 use crate::apply::Apply;
 use crate::error::{ApplyError, ReadError, is_full};
 use crate::row_id::RowIds;
+use crate::rows::Rows;
 use crate::sql::{execute, statements};
 
 statements! {
@@ -41,6 +42,7 @@ pub(crate) struct Observers(Mutex<Vec<Arc<dyn CommitObserver>>>);
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) row_ids: RowIds,
+    pub(crate) rows: Rows,
     pub(crate) observers: Arc<Observers>,
     pub(crate) group_max: usize,
     pub(crate) group_pause: Duration,
@@ -118,10 +120,11 @@ impl Writer {
             execute(&self.connection, COMMIT, [])?;
             Ok(outcomes)
         });
-        if result.is_err()
-            && let Err(error) = self.roll_back()
-        {
-            warn!(error = %error, "cannot roll back a group; this is tried again before the next one");
+        if result.is_err() {
+            self.rows.forget();
+            if let Err(error) = self.roll_back() {
+                warn!(error = %error, "cannot roll back a group; this is tried again before the next one");
+            }
         }
         result
     }
@@ -141,7 +144,7 @@ impl Writer {
     /// Writes one transaction, which fails alone; the outer error is one by which the whole group fails.
     fn write_one(&mut self, transaction: &Transaction) -> rusqlite::Result<Result<Committed, ApplyError>> {
         execute(&self.connection, SAVEPOINT, [])?;
-        let mut apply = Apply::new(&self.connection, &mut self.row_ids);
+        let mut apply = Apply { connection: &self.connection, row_ids: &mut self.row_ids, rows: &mut self.rows };
         let outcome = apply.all(transaction);
         match outcome {
             Ok(_) => {}
@@ -149,6 +152,7 @@ impl Writer {
                 return Err(error);
             }
             Err(_) => {
+                self.rows.forget();
                 execute(&self.connection, ROLLBACK_TO, [])?;
             }
         }

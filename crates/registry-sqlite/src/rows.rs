@@ -1,0 +1,76 @@
+use landfall_model::{CaCertificateId, CertificateId, PolicyName, ThingName, ThingType, ThingTypeName};
+use landfall_registry::Conflict;
+
+use crate::apply::Apply;
+use crate::error::{ApplyError, ReadError};
+use crate::{certificate, policy, thing, thing_type};
+
+/// The rows of what the writer has met last, one of each noun: a transaction names the same certificate and thing several
+/// times, and one transaction after the other the same CA certificate, policy and thing type.
+///
+/// A row id stands for one row for ever, so that an entry is right until its row is deleted or rolled back; who does that
+/// forgets all.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) issuer: Option<(CaCertificateId, i64)>,
+    pub(crate) certificate: Option<(CertificateId, i64)>,
+    pub(crate) thing: Option<(ThingName, i64)>,
+    pub(crate) policy: Option<(PolicyName, i64)>,
+    pub(crate) thing_type: Option<(i64, ThingType)>,
+}
+
+impl Rows {
+    /// To be called when rows are deleted or rolled back.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Apply<'_> {
+    /// The row of a certificate. Conflict: it is not registered.
+    pub(crate) fn certificate_row(&mut self, id: CertificateId) -> Result<i64, ApplyError> {
+        Ok(self.find_certificate_row(id)?.ok_or(Conflict::CertificateNotFound(id))?)
+    }
+
+    /// The row of a certificate, if it is registered.
+    pub(crate) fn find_certificate_row(&mut self, id: CertificateId) -> Result<Option<i64>, ReadError> {
+        if let Some((_, rid)) = self.rows.certificate.filter(|(known, _)| *known == id) {
+            return Ok(Some(rid));
+        }
+        let found = certificate::rid(self.connection, id)?;
+        self.rows.certificate = found.map(|rid| (id, rid));
+        Ok(found)
+    }
+
+    /// The row of a thing. Conflict: it does not exist.
+    pub(crate) fn thing_row(&mut self, name: &ThingName) -> Result<i64, ApplyError> {
+        if let Some((_, rid)) = self.rows.thing.as_ref().filter(|(known, _)| known == name) {
+            return Ok(*rid);
+        }
+        let rid =
+            thing::rid(self.connection, name)?.ok_or_else(|| Conflict::ThingNotFound(name.clone()))?;
+        self.rows.thing = Some((name.clone(), rid));
+        Ok(rid)
+    }
+
+    /// The row of a policy, if it exists.
+    pub(crate) fn find_policy_row(&mut self, name: &PolicyName) -> Result<Option<i64>, ReadError> {
+        if let Some((_, rid)) = self.rows.policy.as_ref().filter(|(known, _)| known == name) {
+            return Ok(Some(*rid));
+        }
+        let found = policy::rid(self.connection, name)?;
+        self.rows.policy = found.map(|rid| (name.clone(), rid));
+        Ok(found)
+    }
+
+    /// A thing type with its row, if it exists.
+    pub(crate) fn find_thing_type(
+        &mut self,
+        name: &ThingTypeName,
+    ) -> Result<Option<&(i64, ThingType)>, ReadError> {
+        if self.rows.thing_type.as_ref().is_none_or(|(_, known)| known.name != *name) {
+            self.rows.thing_type = thing_type::read(self.connection, name)?;
+        }
+        Ok(self.rows.thing_type.as_ref())
+    }
+}
