@@ -85,6 +85,12 @@ class Lab:
         self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key",
                      "-CAcreateserial", "-out", f"{name}.pem", "-days", days, digest, *options)
 
+    def request(self, name, subject, *options, form="DER"):
+        (self.directory / "csr.cnf").write_text("[req]\ndistinguished_name=dn\nutf8=yes\n[dn]\n")
+        self.openssl("req", "-new", "-key", f"{name}.key", "-config", "csr.cnf", "-utf8", "-subj", subject,
+                     "-outform", form, "-out", "request", *options)
+        return (self.directory / "request").read_bytes()
+
 
 def rewritten_signature(der):
     """The same certificate with the other signature that anybody can make of an elliptic curve signature."""
@@ -194,6 +200,27 @@ def certificates(lab):
     seed("certificate", "bundle.pem", b"Subject: CN=x\n" + lab.pem("device-p256-v3") + lab.pem("ca-p256"))
     with_crlf = lab.pem("device-p256-v1").replace(b"\n", b"\r\n")
     seed("certificate", "csr-and-crlf.pem", (lab.directory / "device-p256-v1.csr").read_bytes() + with_crlf)
+
+
+def certificate_requests(lab):
+    p384 = ["ecparam", "-genkey", "-name", "secp384r1", "-noout"]
+    for name, kind, subject in (("p256", P256, DEVICE.format("device-1")), ("rsa", RSA, DEVICE.format("device-2")),
+                                ("p384", p384, "/O=Zürich/CN=device-3")):
+        lab.key(name, kind)
+        request = lab.request(name, subject)
+        (FIXTURES / f"request-{name}.der").write_bytes(request)
+        seed("certificate_request", f"{name}.der", request)
+    seed("certificate_request", "one.pem", b"text\n" + lab.request("p256", DEVICE.format("device-1"), form="PEM"))
+    attributes = ["-addext", "subjectAltName=DNS:a.b", "-addext", "basicConstraints=CA:TRUE"]
+    seed("certificate_request", "attributes.der", lab.request("p256", DEVICE.format("device-1"), *attributes))
+
+    # Requests that are refused.
+    seed("certificate_request", "with-sha1.der", lab.request("rsa", "/CN=device-4", "-sha1"))
+    seed("certificate_request", "no-subject.der", lab.request("p256", "/"))
+    for name, key in (("small", ["genrsa", "-out", "small.key", "1024"]),
+                      ("ed25519", ["genpkey", "-algorithm", "ed25519", "-out", "ed25519.key"])):
+        lab.openssl(*key)
+        seed("certificate_request", f"{name}.der", lab.request(name, "/CN=device-4"))
 
 
 # MQTT.
@@ -582,6 +609,7 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
     with tempfile.TemporaryDirectory() as directory:
         certificates(Lab(directory))
+        certificate_requests(Lab(directory))
     sessions()
     topics()
     policies()

@@ -13,8 +13,9 @@ mod targets;
 
 pub use driver::{Fault, Finding, Fuzzer, Report, folder, run_once};
 pub use targets::{
-    api_request, api_signature, certificate, chain, mqtt_client, mqtt_session, openssl_config, page_token,
-    policy_decision, policy_document, possession, registration_plan, subject, topic,
+    api_request, api_signature, certificate, certificate_request, chain, mqtt_client, mqtt_session,
+    openssl_config, page_token, policy_decision, policy_document, possession, registration_plan, subject,
+    topic,
 };
 
 /// A function that panics when a property does not hold for an input.
@@ -46,6 +47,7 @@ targets! {
     certificate,
     chain,
     possession,
+    certificate_request,
     openssl_config,
     subject,
     policy_document,

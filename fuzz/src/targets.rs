@@ -3,6 +3,7 @@
 mod api_request;
 mod api_signature;
 mod certificate;
+mod certificate_request;
 mod chain;
 mod http_text;
 mod mqtt_client;
@@ -19,6 +20,7 @@ mod topic;
 pub use api_request::api_request;
 pub use api_signature::api_signature;
 pub use certificate::certificate;
+pub use certificate_request::certificate_request;
 pub use chain::chain;
 pub use mqtt_client::mqtt_client;
 pub use mqtt_session::mqtt_session;

@@ -5,23 +5,42 @@ use landfall_api::ca_certificate::{
     RegisterCaCertificateResponse, RegistrationConfig, UpdateCaCertificateRequest,
     UpdateCaCertificateResponse,
 };
-use landfall_api::tag::Tag;
-use landfall_api::{ApiError, ErrorCode};
+use landfall_api::{ApiError, ErrorCode, OperationKey};
 use landfall_model::{
-    AutoRegistration, CaCertificate, CaCertificateId, CaStatus, CertificateMode, Scope, UnixTime,
+    AutoRegistration, CaCertificate, CaCertificateId, CaStatus, CertificateMode, Scope, TaggedResource,
+    UnixTime,
 };
-use landfall_pki::{
-    Anchor, CA_CERTIFICATES_PER_SUBJECT_MAX, ParsedCertificate, TooManyCaCertificates, prove_possession,
-};
-use landfall_registry::{Conflict, PageRequest, Registry, Transaction};
+use landfall_pki::{Anchor, ParsedCertificate, PossessionError, prove_possession};
+use landfall_registry::{Conflict, Transaction};
 
-use crate::certificate::{order, pem, wire_validity};
+use crate::certificate::{order, pem, wire_customer_version, wire_validity};
 use crate::failure::{Failure, invalid, not_built};
-use crate::handler::{Context, Handle, wire_time};
+use crate::handler::{Context, Handle, Handler, handler, wire_time};
 use crate::registration_code::registration_code;
+use crate::tag;
 
-/// How many CA certificates are read at once when those of one subject are counted.
-const COUNTED_AT_ONCE: u32 = 250;
+const VERIFICATION_MISSING: &str = "verificationCertificate is missing: send a certificate whose common name is the code of \
+     GetRegistrationCode, signed by the CA's key; or register with certificateMode SNI_ONLY, which needs none";
+
+const VERIFICATION_UNUSED: &str = "certificateMode SNI_ONLY is for CA certificates whose key is not proven: leave \
+     verificationCertificate out, or register with certificateMode DEFAULT";
+
+const NOTHING_TO_UPDATE: &str =
+    "nothing to update: give newStatus, newAutoRegistrationStatus or removeAutoRegistration";
+
+const ENABLED_AND_REMOVED: &str =
+    "newAutoRegistrationStatus ENABLE and removeAutoRegistration contradict each other; give one of them";
+
+/// The operations of CA certificates.
+pub(crate) fn handlers() -> Vec<(OperationKey, Handler)> {
+    vec![
+        handler::<RegisterCaCertificateRequest>(),
+        handler::<DescribeCaCertificateRequest>(),
+        handler::<UpdateCaCertificateRequest>(),
+        handler::<ListCaCertificatesRequest>(),
+        handler::<DeleteCaCertificateRequest>(),
+    ]
+}
 
 impl Handle for RegisterCaCertificateRequest {
     async fn handle(self, context: &Context<'_>) -> Result<RegisterCaCertificateResponse, Failure> {
@@ -34,35 +53,46 @@ impl Handle for RegisterCaCertificateRequest {
             tags,
             certificate_mode,
         } = self;
-        check_mode(certificate_mode.as_deref())?;
-        refuse_unbuilt(registration_config.as_ref(), tags.as_deref())?;
-        let verification = verification_certificate.ok_or_else(|| {
-            invalid(
-                "verificationCertificate is missing: send a certificate whose common name is the code of \
-                 GetRegistrationCode, signed by the CA's key",
-            )
-        })?;
-        let code = registration_code(context.registry()).await?;
-        let anchor =
-            prove_possession(ca_certificate.as_bytes(), verification.as_bytes(), &code, context.now)?;
-        let ca = CaCertificate {
+        refuse_unbuilt(registration_config.as_ref())?;
+        let tags = tag::parse(tags)?;
+        let mode = certificate_mode.as_deref().map(CertificateMode::parse).transpose();
+        let mode = mode.map_err(|error| invalid(format!("certificateMode: {error}")))?;
+        let anchor = match (mode.unwrap_or(CertificateMode::Default), verification_certificate) {
+            (CertificateMode::Default, Some(verification)) => {
+                let code = registration_code(context.registry()).await?;
+                prove_possession(ca_certificate.as_bytes(), verification.as_bytes(), &code, context.now)?
+            }
+            (CertificateMode::SniOnly, None) => without_proof(&ca_certificate, context.now)?,
+            (CertificateMode::Default, None) => return Err(invalid(VERIFICATION_MISSING).into()),
+            (CertificateMode::SniOnly, Some(_)) => return Err(invalid(VERIFICATION_UNUSED).into()),
+        };
+        let id = anchor.id();
+        let mut transaction = Transaction::new();
+        transaction.insert_ca_certificate(CaCertificate {
+            id,
             status: if set_as_active == Some(true) { CaStatus::Active } else { CaStatus::Inactive },
             auto_registration: match allow_auto_registration {
                 Some(true) => AutoRegistration::Enable,
                 Some(false) | None => AutoRegistration::Disable,
             },
-            ..new_ca_certificate(&anchor, context.now)
-        };
+            mode: anchor.mode(),
+            der: anchor.certificate().der().clone(),
+            validity: anchor.validity(),
+            version: 1,
+            registered_at: context.now,
+            modified_at: context.now,
+        });
+        if !tags.is_empty() {
+            transaction.set_tags(TaggedResource::CaCertificate(id), tags);
+        }
         // One at a time, so that two requests cannot both find room for the last one of a subject.
         let turn = context.app.ca_registrations.lock().await;
-        check_room(context.registry(), &anchor).await?;
-        let mut transaction = Transaction::new();
-        transaction.insert_ca_certificate(ca);
+        check_room(context, anchor).await?;
         context.registry().commit(transaction).await?;
         drop(turn);
         Ok(RegisterCaCertificateResponse {
-            certificate_arn: Some(context.scope().ca_certificate_arn(&anchor.id())),
-            certificate_id: Some(anchor.id().to_string()),
+            certificate_arn: Some(context.scope().ca_certificate_arn(&id)),
+            certificate_id: Some(id.to_string()),
         })
     }
 }
@@ -89,16 +119,20 @@ impl Handle for UpdateCaCertificateRequest {
             registration_config,
             remove_auto_registration,
         } = self;
-        refuse_unbuilt(registration_config.as_ref(), None)?;
-        if remove_auto_registration == Some(true) {
-            return Err(not_built("removeAutoRegistration").into());
-        }
+        refuse_unbuilt(registration_config.as_ref())?;
         let id: CaCertificateId = certificate_id.parse().map_err(invalid)?;
         let status = new_status.as_deref().map(CaStatus::parse).transpose().map_err(invalid)?;
         let auto_registration = new_auto_registration_status.as_deref().map(AutoRegistration::parse);
         let auto_registration = auto_registration.transpose().map_err(invalid)?;
+        let removes = remove_auto_registration == Some(true);
+        let auto_registration = match auto_registration {
+            Some(AutoRegistration::Enable) if removes => return Err(invalid(ENABLED_AND_REMOVED).into()),
+            // What is removed at AWS is the template too, of which there is none here.
+            _ if removes => Some(AutoRegistration::Disable),
+            other => other,
+        };
         if status.is_none() && auto_registration.is_none() {
-            return Err(invalid("nothing to update: give newStatus or newAutoRegistrationStatus").into());
+            return Err(invalid(NOTHING_TO_UPDATE).into());
         }
         let mut transaction = Transaction::new();
         transaction.update_ca_certificate(id, status, auto_registration, context.now);
@@ -134,69 +168,52 @@ impl Handle for DeleteCaCertificateRequest {
     }
 }
 
-fn check_mode(mode: Option<&str>) -> Result<(), ApiError> {
-    match mode {
-        None => Ok(()),
-        Some(word) if word == CertificateMode::Default.as_str() => Ok(()),
-        Some(word) if word == CertificateMode::SniOnly.as_str() => Err(not_built(
-            "certificateMode SNI_ONLY, registering a CA certificate without proof of possession of its key,",
-        )),
-        Some(other) => Err(invalid(format!("certificateMode {other:?} is none of DEFAULT, SNI_ONLY"))),
+/// What asks for nothing may be there.
+fn refuse_unbuilt(config: Option<&RegistrationConfig>) -> Result<(), ApiError> {
+    match config {
+        None | Some(RegistrationConfig { template_body: None, role_arn: None, template_name: None }) => {
+            Ok(())
+        }
+        Some(_) => Err(not_built("registrationConfig, provisioning by a template,")),
     }
 }
 
-/// What asks for nothing may be there: an empty list of tags, for one.
-fn refuse_unbuilt(config: Option<&RegistrationConfig>, tags: Option<&[Tag]>) -> Result<(), ApiError> {
-    if config.is_some() {
-        return Err(not_built("registrationConfig, provisioning by a template,"));
+/// A CA certificate whose owner does not have to hold its key: its devices send a server name, by which AWS tells apart
+/// the accounts that registered it.
+fn without_proof(ca: &str, now: UnixTime) -> Result<Anchor, PossessionError> {
+    let certificate =
+        ParsedCertificate::from_pem_or_der(ca.as_bytes()).map_err(PossessionError::CaUnreadable)?;
+    let anchor = Anchor::new(certificate)?;
+    let validity = anchor.validity();
+    let now = UnixTime::from_secs(now.as_secs());
+    if !validity.contains(now) {
+        return Err(PossessionError::CaNotValid { validity, now });
     }
-    if tags.is_some_and(|tags| !tags.is_empty()) {
-        return Err(not_built("tagging CA certificates"));
-    }
-    Ok(())
-}
-
-fn new_ca_certificate(anchor: &Anchor, now: UnixTime) -> CaCertificate {
-    CaCertificate {
-        id: anchor.id(),
-        status: CaStatus::Inactive,
-        auto_registration: AutoRegistration::Disable,
-        mode: CertificateMode::Default,
-        der: anchor.certificate().der().clone(),
-        validity: anchor.validity(),
-        registered_at: now,
-        modified_at: now,
-    }
+    Ok(anchor.in_mode(CertificateMode::SniOnly))
 }
 
 /// Whether one more CA certificate may have this subject.
-async fn check_room(registry: &dyn Registry, anchor: &Anchor) -> Result<(), Failure> {
-    let mut page = PageRequest::first(COUNTED_AT_ONCE);
-    let mut count = 0;
-    loop {
-        let part = registry.ca_certificates(page).await?;
-        for ca in part.items {
-            if ca.id == anchor.id() {
-                return Err(Conflict::CaCertificateExists(ca.id).into());
-            }
-            let certificate = ParsedCertificate::from_der(ca.der.as_bytes())
-                .map_err(|error| Failure::internal("reading a stored CA certificate", error))?;
-            count += usize::from(certificate.subject_der() == anchor.certificate().subject_der());
-        }
-        if part.next.is_none() {
-            break;
-        }
-        page.after = part.next;
+async fn check_room(context: &Context<'_>, anchor: Anchor) -> Result<(), Failure> {
+    let registered = context.app.registered_cas.anchors(context.registry()).await?;
+    // One that is registered already needs no room, and is refused by the registry.
+    match registered.with(anchor) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(ApiError::new(ErrorCode::LimitExceeded, error.to_string()).into()),
     }
-    if count < CA_CERTIFICATES_PER_SUBJECT_MAX {
-        return Ok(());
-    }
-    let error = TooManyCaCertificates { subject: anchor.subject().to_string() };
-    Err(ApiError::new(ErrorCode::LimitExceeded, error.to_string()).into())
 }
 
 fn describe(ca: &CaCertificate, scope: &Scope) -> Result<CaCertificateDescription, Failure> {
-    let CaCertificate { id, status, auto_registration, mode, der, validity, registered_at, modified_at } = ca;
+    let CaCertificate {
+        id,
+        status,
+        auto_registration,
+        mode,
+        der,
+        validity,
+        version,
+        registered_at,
+        modified_at,
+    } = ca;
     Ok(CaCertificateDescription {
         certificate_arn: Some(scope.ca_certificate_arn(id)),
         certificate_id: Some(id.to_string()),
@@ -206,9 +223,8 @@ fn describe(ca: &CaCertificate, scope: &Scope) -> Result<CaCertificateDescriptio
         creation_date: Some(wire_time(*registered_at)),
         auto_registration_status: Some(auto_registration.as_str().to_owned()),
         last_modified_date: Some(wire_time(*modified_at)),
-        // The registry counts no versions of CA certificates.
-        customer_version: None,
-        generation_id: None,
+        customer_version: Some(wire_customer_version(*version)),
+        generation_id: Some(ca.generation_id().to_string()),
         validity: Some(wire_validity(*validity)),
         certificate_mode: Some(mode.as_str().to_owned()),
     })

@@ -1,9 +1,11 @@
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use landfall_api::signature::{AccessKeyId, SecretAccessKey};
 use landfall_model::Scope;
+use landfall_pki::Issuer;
 
 /// What a server of the API is made of.
 #[derive(Clone, Debug)]
@@ -22,7 +24,15 @@ pub struct Config {
     pub authentication: Authentication,
     /// What the tokens of pages are signed with. Tokens stay good as long as it stays the same.
     pub page_token_key: PageTokenKey,
+    /// Signs the certificates that `CreateKeysAndCertificate` and `CreateCertificateFromCsr` make.
+    pub device_ca: Arc<Issuer>,
+    /// How long a thing type has to be deprecated before it can be deleted: 5 minutes at AWS
+    /// ([`THING_TYPE_DELETION_DELAY_DEFAULT`]).
+    pub thing_type_deletion_delay: Duration,
 }
+
+/// How long a thing type has to be deprecated before it can be deleted, as AWS documents it for `DeleteThingType`.
+pub const THING_TYPE_DELETION_DELAY_DEFAULT: Duration = Duration::from_secs(5 * 60);
 
 /// Every limit of the API's server. What happens at each is said beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +51,8 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// How many requests may be under way at once (128). A further one is refused with status 503.
     pub requests_max: usize,
+    /// How many RSA keys may be made at once (1). More wait for their turn, within `request_timeout`.
+    pub key_generations_max: usize,
     /// How long a request may take from its complete head to its answer (30 s). Then it is answered with status 503;
     /// a change that was handed to the registry by then is made all the same.
     pub request_timeout: Duration,
@@ -78,6 +90,7 @@ impl Default for Limits {
             header_fields_max: 64,
             body_bytes_max: 1_024 * 1_024,
             requests_max: 128,
+            key_generations_max: 1,
             request_timeout: Duration::from_secs(30),
         }
     }

@@ -1,6 +1,7 @@
 //! From a plain request to a plain answer: signature, service, operation, handler.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_api::signature::{
@@ -8,14 +9,18 @@ use landfall_api::signature::{
 };
 use landfall_api::{ApiError, ErrorCode, HttpRequest, HttpResponse, PageTokens, RequestId, Router, Service};
 use landfall_model::{Clock, Scope, UnixTime};
+use landfall_pki::Issuer;
 use landfall_registry::Registry;
 use tokio::sync::{Mutex, Semaphore};
 use tracing::error;
 
 use crate::config::{AccessKey, Authentication, Limits};
+use crate::data::MessagePublisher;
+use crate::explanation::DecisionExplainer;
 use crate::failure::{Failure, with_sources};
 use crate::handler::{Context, Handler};
 use crate::landfall::{self, RejectionSource};
+use crate::registered_cas::RegisteredCas;
 
 /// All that requests share.
 pub(crate) struct App {
@@ -24,15 +29,24 @@ pub(crate) struct App {
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rejections: Arc<dyn RejectionSource>,
+    pub(crate) publisher: Arc<dyn MessagePublisher>,
+    pub(crate) explainer: Arc<dyn DecisionExplainer>,
     pub(crate) scope: Scope,
     pub(crate) hostname: String,
     pub(crate) credentials: AccessKey,
     pub(crate) authentication: Authentication,
     pub(crate) limits: Limits,
+    /// How long a thing type has to be deprecated before it can be deleted.
+    pub(crate) thing_type_deletion_delay: Duration,
+    /// Signs the certificates that are made here.
+    pub(crate) device_ca: Arc<Issuer>,
+    /// One permit for each key that is being made.
+    pub(crate) key_generations: Arc<Semaphore>,
     /// One permit for each request under way.
     pub(crate) requests: Semaphore,
     /// Whose turn it is to register a CA certificate.
     pub(crate) ca_registrations: Mutex<()>,
+    pub(crate) registered_cas: Arc<RegisteredCas>,
 }
 
 /// What the log says of a request, as far as it became known.

@@ -101,38 +101,96 @@ pub(crate) fn with_sources(error: &dyn StdError) -> String {
 }
 
 fn conflict_error(conflict: &Conflict, scope: &Scope) -> ApiError {
-    let code = match conflict {
-        Conflict::CaCertificateExists(_)
+    let error = ApiError::new(conflict_code(conflict), conflict_message(conflict));
+    match existing_resource(conflict, scope) {
+        Some((id, arn)) => error.with_resource(id, arn),
+        None => error,
+    }
+}
+
+fn conflict_code(conflict: &Conflict) -> ErrorCode {
+    match conflict {
+        Conflict::BillingGroupExists(_)
+        | Conflict::CaCertificateExists(_)
         | Conflict::CertificateExists(_)
         | Conflict::CertificateTwin(_)
-        | Conflict::ThingExists(_) => ErrorCode::ResourceAlreadyExists,
-        Conflict::CaCertificateNotFound(_)
+        | Conflict::PolicyExists(_)
+        | Conflict::ThingExists(_)
+        | Conflict::ThingGroupExists(_)
+        | Conflict::ThingTypeExists(_) => ErrorCode::ResourceAlreadyExists,
+        Conflict::BillingGroupNotFound(_)
+        | Conflict::CaCertificateNotFound(_)
         | Conflict::CertificateNotFound(_)
+        | Conflict::PolicyNotFound(_)
+        | Conflict::PolicyVersionNotFound { .. }
         | Conflict::ThingNotFound(_)
-        | Conflict::ThingTypeNotFound(_)
-        | Conflict::PolicyNotFound(_) => ErrorCode::ResourceNotFound,
+        | Conflict::ThingGroupNotFound(_)
+        | Conflict::ThingTypeNotFound(_) => ErrorCode::ResourceNotFound,
         Conflict::CaCertificateActive(_)
         | Conflict::CaNotRegistering(_)
+        | Conflict::CertificateActive(_)
         | Conflict::CertificateNotPending(_) => ErrorCode::CertificateState,
-        Conflict::ThingPrincipalsChanged(_) => ErrorCode::ConflictingResourceUpdate,
-    };
-    let error = ApiError::new(code, conflict.to_string());
-    match conflict {
-        Conflict::CaCertificateExists(id) => {
-            error.with_resource(id.to_string(), scope.ca_certificate_arn(id))
+        Conflict::CertificateHasPolicies(_)
+        | Conflict::CertificateHasThings(_)
+        | Conflict::PolicyAttached(_)
+        | Conflict::PolicyHasVersions(_)
+        | Conflict::PolicyVersionDefault { .. } => ErrorCode::DeleteConflict,
+        Conflict::CertificateExclusive { .. }
+        | Conflict::CertificateShared { .. }
+        | Conflict::GroupsOfThing(_)
+        | Conflict::ThingGroupChildren(_)
+        | Conflict::ThingGroupHasChildren(_)
+        | Conflict::ThingGroupLevels(_)
+        | Conflict::ThingHasPrincipals(_)
+        | Conflict::ThingInGroup { .. }
+        | Conflict::ThingInHierarchy { .. }
+        | Conflict::ThingNotInGroup { .. }
+        | Conflict::ThingTypeDeprecated(_)
+        | Conflict::ThingTypeInUse(_)
+        | Conflict::ThingTypeNotDeprecated(_) => ErrorCode::InvalidRequest,
+        Conflict::LogTargets | Conflict::PoliciesOfTarget(_) | Conflict::TagsOfResource(_) => {
+            ErrorCode::LimitExceeded
         }
-        Conflict::CertificateExists(id) => error.with_resource(id.to_string(), scope.certificate_arn(id)),
-        Conflict::ThingExists(name) => error.with_resource(name.as_str(), scope.thing_arn(name)),
-        Conflict::CaCertificateNotFound(_)
-        | Conflict::CaCertificateActive(_)
-        | Conflict::CaNotRegistering(_)
-        | Conflict::CertificateNotFound(_)
-        | Conflict::CertificateNotPending(_)
-        | Conflict::CertificateTwin(_)
-        | Conflict::ThingNotFound(_)
+        Conflict::LoggingNotConfigured => ErrorCode::NotConfigured,
+        Conflict::PolicyVersions(_) => ErrorCode::VersionsLimitExceeded,
+        Conflict::BillingGroupVersion(_) | Conflict::ThingGroupVersion(_) | Conflict::ThingVersion(_) => {
+            ErrorCode::VersionConflict
+        }
+        Conflict::PolicyVersionNumber(_)
         | Conflict::ThingPrincipalsChanged(_)
-        | Conflict::ThingTypeNotFound(_)
-        | Conflict::PolicyNotFound(_) => error,
+        | Conflict::ThingTypeChanged(_) => ErrorCode::ConflictingResourceUpdate,
+    }
+}
+
+/// The conflict in words: in those of AWS where programs are known to look for them.
+fn conflict_message(conflict: &Conflict) -> String {
+    if let Conflict::ThingHasPrincipals(name) = conflict {
+        format!("Cannot delete. Thing {name} is still attached to one or more principals")
+    } else if let Conflict::ThingGroupHasChildren(name) = conflict {
+        format!("Cannot delete thing group : {name} when there are still child groups attached to it")
+    } else {
+        conflict.to_string()
+    }
+}
+
+/// The id and the ARN of what exists already, where that is the conflict.
+fn existing_resource(conflict: &Conflict, scope: &Scope) -> Option<(String, String)> {
+    if let Conflict::BillingGroupExists(name) = conflict {
+        Some((name.to_string(), scope.billing_group_arn(name)))
+    } else if let Conflict::CaCertificateExists(id) = conflict {
+        Some((id.to_string(), scope.ca_certificate_arn(id)))
+    } else if let Conflict::CertificateExists(id) = conflict {
+        Some((id.to_string(), scope.certificate_arn(id)))
+    } else if let Conflict::PolicyExists(name) = conflict {
+        Some((name.to_string(), scope.policy_arn(name)))
+    } else if let Conflict::ThingExists(name) = conflict {
+        Some((name.to_string(), scope.thing_arn(name)))
+    } else if let Conflict::ThingGroupExists(name) = conflict {
+        Some((name.to_string(), scope.thing_group_arn(name)))
+    } else if let Conflict::ThingTypeExists(name) = conflict {
+        Some((name.to_string(), scope.thing_type_arn(name)))
+    } else {
+        None
     }
 }
 

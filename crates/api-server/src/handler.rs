@@ -2,25 +2,19 @@
 
 use std::pin::Pin;
 
-use landfall_api::ca_certificate::{
-    DeleteCaCertificateRequest, DescribeCaCertificateRequest, ListCaCertificatesRequest,
-    RegisterCaCertificateRequest, UpdateCaCertificateRequest,
-};
 use landfall_api::caller_identity::GetCallerIdentityRequest;
-use landfall_api::certificate::{
-    DescribeCertificateRequest, ListCertificatesRequest, UpdateCertificateRequest,
-};
 use landfall_api::endpoint::DescribeEndpointRequest;
-use landfall_api::policy::{GetPolicyRequest, ListAttachedPoliciesRequest};
-use landfall_api::registration_code::GetRegistrationCodeRequest;
-use landfall_api::thing::{DescribeThingRequest, ListThingPrincipalsRequest, ListThingsRequest};
 use landfall_api::{ApiError, ApiOperation, Call, OperationKey, WireTimestamp};
 use landfall_model::{Scope, UnixTime};
-use landfall_registry::{Cursor, Order, PageRequest, Registry};
+use landfall_registry::{CommitError, Conflict, Cursor, Order, PageRequest, Registry, Transaction};
 use serde_json::Value;
 
 use crate::dispatch::App;
 use crate::failure::{Failure, invalid};
+use crate::{
+    authorization, billing_group, ca_certificate, certificate, data, event_configuration, logging, policy,
+    principal_policy, registration_code, tag, thing, thing_group, thing_type,
+};
 
 /// Answers one operation; implemented by the operation's input in the file of its noun.
 pub(crate) trait Handle: ApiOperation + Send {
@@ -44,24 +38,34 @@ pub(crate) type Answer<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>>
 
 /// Every operation that is built.
 pub(crate) fn handlers() -> Vec<(OperationKey, Handler)> {
-    vec![
-        handler::<GetRegistrationCodeRequest>(),
-        handler::<RegisterCaCertificateRequest>(),
-        handler::<DescribeCaCertificateRequest>(),
-        handler::<UpdateCaCertificateRequest>(),
-        handler::<ListCaCertificatesRequest>(),
-        handler::<DeleteCaCertificateRequest>(),
-        handler::<DescribeEndpointRequest>(),
-        handler::<DescribeCertificateRequest>(),
-        handler::<UpdateCertificateRequest>(),
-        handler::<ListCertificatesRequest>(),
-        handler::<ListThingsRequest>(),
-        handler::<DescribeThingRequest>(),
-        handler::<ListThingPrincipalsRequest>(),
-        handler::<ListAttachedPoliciesRequest>(),
-        handler::<GetPolicyRequest>(),
-        handler::<GetCallerIdentityRequest>(),
-    ]
+    let nouns = [
+        authorization::handlers(),
+        billing_group::handlers(),
+        ca_certificate::handlers(),
+        certificate::handlers(),
+        data::handlers(),
+        event_configuration::handlers(),
+        logging::handlers(),
+        policy::handlers(),
+        principal_policy::handlers(),
+        registration_code::handlers(),
+        tag::handlers(),
+        thing::handlers(),
+        thing_group::handlers(),
+        thing_type::handlers(),
+        vec![handler::<DescribeEndpointRequest>(), handler::<GetCallerIdentityRequest>()],
+    ];
+    nouns.into_iter().flatten().collect()
+}
+
+/// A version on the wire.
+pub(crate) fn wire_version(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
+/// Whether a version is the one that the caller expects; without an expectation it is.
+pub(crate) fn is_expected(version: u64, expected: Option<i64>) -> bool {
+    expected.is_none_or(|expected| u64::try_from(expected) == Ok(version))
 }
 
 /// A moment on the wire.
@@ -83,6 +87,18 @@ impl<'a> Context<'a> {
 
     pub(crate) fn scope(&self) -> &'a Scope {
         &self.app.scope
+    }
+
+    /// Commits a change, or tells what it is in conflict with.
+    ///
+    /// # Errors
+    /// The storage failed.
+    pub(crate) async fn try_commit(&self, transaction: Transaction) -> Result<Option<Conflict>, Failure> {
+        match self.registry().commit(transaction).await {
+            Ok(_) => Ok(None),
+            Err(CommitError::Conflict(conflict)) => Ok(Some(conflict)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The page that the call asks for.
@@ -117,7 +133,8 @@ impl<'a> Context<'a> {
     }
 }
 
-fn handler<T: Handle>() -> (OperationKey, Handler) {
+/// The handler of an operation.
+pub(crate) fn handler<T: Handle>() -> (OperationKey, Handler) {
     (T::KEY, Handler(run::<T>))
 }
 

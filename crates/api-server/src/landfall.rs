@@ -5,6 +5,7 @@
 //! | `GET /landfall/v1/health` | status 200 when the server answers; needs no signature |
 //! | `GET /landfall/v1/registrations?limit=&after=&order=` | [`Registrations`] |
 //! | `GET /landfall/v1/certificates/{id}/registrations` | [`Registrations`], all on one page |
+//! | `POST /landfall/v1/certificates/{id}/explain` with an [`ExplainRequest`](crate::explanation::ExplainRequest) | [`ExplainResponse`](crate::explanation::ExplainResponse) |
 //! | `GET /landfall/v1/handshake-rejections` | [`Rejections`] |
 
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use landfall_registry::{Cursor, Order, PageRequest};
 use serde::{Deserialize, Serialize};
 
 use crate::dispatch::{App, Trace};
+use crate::explanation;
 use crate::failure::{Failure, invalid};
 
 /// The service that these requests are signed for.
@@ -29,7 +31,8 @@ pub const LIMIT_MAX: u32 = 1_000;
 const ROOT: &str = "/landfall/v1/";
 const HEALTH: &str = "/landfall/v1/health";
 
-/// A connection that ended before its chain was verified.
+/// A connection that was turned away and has no place in the registration log: its chain was not verified, or it is that of a
+/// certificate whose policies, or whose status, do not let it connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HandshakeRejection {
     /// When.
@@ -105,7 +108,7 @@ pub enum RegistrationOutcome {
     },
 }
 
-/// The last connections that ended before their chains were verified.
+/// The last connections that were turned away and have no place in the registration log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejections {
@@ -113,7 +116,7 @@ pub struct Rejections {
     pub handshake_rejections: Vec<Rejection>,
 }
 
-/// A connection that ended before its chain was verified.
+/// A connection that was turned away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejection {
@@ -131,6 +134,7 @@ pub struct Rejection {
 enum Operation<'r> {
     Registrations,
     CertificateRegistrations { certificate: &'r str },
+    Explain { certificate: &'r str },
     HandshakeRejections,
 }
 
@@ -175,8 +179,9 @@ pub(crate) async fn answer(
     }
     let operation = Operation::of(request)?;
     trace.operation = Some(operation.name().to_owned());
-    if request.method != "GET" {
-        let message = format!("{} is asked for with GET, not with {}", operation.name(), request.method);
+    if request.method != operation.method() {
+        let (name, method) = (operation.name(), operation.method());
+        let message = format!("{name} is asked for with {method}, not with {}", request.method);
         return Err(ApiError::new(ErrorCode::MethodNotAllowed, message).into());
     }
     check_parameters(&request.query, operation.parameters())?;
@@ -184,6 +189,9 @@ pub(crate) async fn answer(
         Operation::Registrations => serde_json::to_vec(&registrations(app, &request.query).await?),
         Operation::CertificateRegistrations { certificate } => {
             serde_json::to_vec(&certificate_registrations(app, certificate).await?)
+        }
+        Operation::Explain { certificate } => {
+            serde_json::to_vec(&explanation::explain(app, certificate, &request.body).await?)
         }
         Operation::HandshakeRejections => serde_json::to_vec(&rejections(app)),
     };
@@ -200,6 +208,7 @@ impl<'r> Operation<'r> {
             ["certificates", certificate, "registrations"] => {
                 Ok(Self::CertificateRegistrations { certificate })
             }
+            ["certificates", certificate, "explain"] => Ok(Self::Explain { certificate }),
             ["handshake-rejections"] => Ok(Self::HandshakeRejections),
             _ => {
                 let message = format!("no operation answers {} {}", request.method, cut(&request.path));
@@ -212,14 +221,23 @@ impl<'r> Operation<'r> {
         match self {
             Self::Registrations => "ListRegistrations",
             Self::CertificateRegistrations { .. } => "ListCertificateRegistrations",
+            Self::Explain { .. } => "ExplainDecision",
             Self::HandshakeRejections => "ListHandshakeRejections",
+        }
+    }
+
+    fn method(&self) -> &'static str {
+        match self {
+            Self::Registrations | Self::CertificateRegistrations { .. } | Self::HandshakeRejections => "GET",
+            // A question in a body, since topics would have to be escaped in a query.
+            Self::Explain { .. } => "POST",
         }
     }
 
     fn parameters(&self) -> &'static [&'static str] {
         match self {
             Self::Registrations => &["limit", "after", "order"],
-            Self::CertificateRegistrations { .. } | Self::HandshakeRejections => &[],
+            Self::CertificateRegistrations { .. } | Self::Explain { .. } | Self::HandshakeRejections => &[],
         }
     }
 }

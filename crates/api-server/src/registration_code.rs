@@ -1,16 +1,39 @@
 use aws_lc_rs::rand;
-use landfall_api::registration_code::{GetRegistrationCodeRequest, GetRegistrationCodeResponse};
+use landfall_api::registration_code::{
+    DeleteRegistrationCodeRequest, DeleteRegistrationCodeResponse, GetRegistrationCodeRequest,
+    GetRegistrationCodeResponse,
+};
+use landfall_api::{ApiError, ErrorCode, OperationKey};
 use landfall_model::RegistrationCode;
 use landfall_registry::{Registry, Transaction};
 
 use crate::failure::Failure;
-use crate::handler::{Context, Handle};
+use crate::handler::{Context, Handle, Handler, handler};
+
+/// The operations of the registration code.
+pub(crate) fn handlers() -> Vec<(OperationKey, Handler)> {
+    vec![handler::<GetRegistrationCodeRequest>(), handler::<DeleteRegistrationCodeRequest>()]
+}
 
 impl Handle for GetRegistrationCodeRequest {
     async fn handle(self, context: &Context<'_>) -> Result<GetRegistrationCodeResponse, Failure> {
         let Self {} = self;
         let code = registration_code(context.registry()).await?;
         Ok(GetRegistrationCodeResponse { registration_code: Some(code.to_string()) })
+    }
+}
+
+impl Handle for DeleteRegistrationCodeRequest {
+    async fn handle(self, context: &Context<'_>) -> Result<DeleteRegistrationCodeResponse, Failure> {
+        let Self {} = self;
+        if context.registry().registration_code().await?.is_none() {
+            let message = "there is no registration code; GetRegistrationCode makes one";
+            return Err(ApiError::new(ErrorCode::ResourceNotFound, message).into());
+        }
+        let mut transaction = Transaction::new();
+        transaction.delete_registration_code();
+        context.registry().commit(transaction).await?;
+        Ok(DeleteRegistrationCodeResponse {})
     }
 }
 

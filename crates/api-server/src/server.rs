@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router as Shell;
 use landfall_api::{PageTokens, Router, RouterError};
 use landfall_model::Clock;
-use landfall_registry::Registry;
+use landfall_registry::{CommitObserver, Registry};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Semaphore};
@@ -15,9 +15,12 @@ use tracing::error;
 
 use crate::config::{Authentication, Config};
 use crate::connection::{ConnectionInfo, LimitedListener};
+use crate::data::MessagePublisher;
 use crate::dispatch::App;
+use crate::explanation::DecisionExplainer;
 use crate::handler::handlers;
 use crate::landfall::RejectionSource;
+use crate::registered_cas::RegisteredCas;
 use crate::shell;
 
 /// The API on its port, not yet serving.
@@ -68,8 +71,20 @@ impl ApiServer {
         registry: Arc<dyn Registry>,
         clock: Arc<dyn Clock>,
         rejections: Arc<dyn RejectionSource>,
+        publisher: Arc<dyn MessagePublisher>,
+        explainer: Arc<dyn DecisionExplainer>,
     ) -> Result<Self, BuildError> {
-        let Config { listen, limits, scope, hostname, credentials, authentication, page_token_key } = config;
+        let Config {
+            listen,
+            limits,
+            scope,
+            hostname,
+            credentials,
+            authentication,
+            page_token_key,
+            device_ca,
+            thing_type_deletion_delay,
+        } = config;
         if authentication == Authentication::Insecure && !listen.ip().is_loopback() {
             return Err(BuildError::InsecureOffLoopback { address: listen });
         }
@@ -85,19 +100,28 @@ impl ApiServer {
         let address = tcp.local_addr().map_err(failed)?;
         let listener = LimitedListener::new(tcp, limits.connections_max, limits.idle_timeout);
         let requests = Semaphore::new(limits.requests_max.min(Semaphore::MAX_PERMITS));
+        let key_generations = Semaphore::new(limits.key_generations_max.clamp(1, Semaphore::MAX_PERMITS));
+        let registered_cas = Arc::new(RegisteredCas::default());
+        registry.observe(Arc::clone(&registered_cas) as Arc<dyn CommitObserver>);
         let app = App {
             router,
             page_tokens: PageTokens::new(page_token_key.as_bytes()),
             registry,
             clock,
             rejections,
+            publisher,
+            explainer,
             scope,
             hostname,
             credentials,
             authentication,
             limits,
+            device_ca,
+            key_generations: Arc::new(key_generations),
+            thing_type_deletion_delay,
             requests,
             ca_registrations: Mutex::new(()),
+            registered_cas,
         };
         Ok(Self { listener, address, app: Arc::new(app) })
     }

@@ -424,6 +424,168 @@ mod tests {
     }
 
     #[test]
+    fn header_members_of_the_registry() {
+        let check = |method: &str, target: &str, name: &str, expected: Value| {
+            let request = HttpRequest::new(method, target).with_header(name, "arn:p");
+            assert_eq!(bind_request(Service::Iot, &request).unwrap(), expected, "{method} {target}");
+        };
+        let bound = json!({"policyName": "p", "principal": "arn:p"});
+        check("PUT", "/principal-policies/p", "X-Amzn-Iot-Principal", bound.clone());
+        check("DELETE", "/principal-policies/p", "x-amzn-iot-principal", bound);
+        check(
+            "GET",
+            "/principal-policies?pageSize=2&marker=bQ%3D%3D&isAscendingOrder=true",
+            "x-amzn-iot-principal",
+            json!({"principal": "arn:p", "marker": "bQ==", "pageSize": 2, "ascendingOrder": true}),
+        );
+        check(
+            "GET",
+            "/policy-principals?isAscendingOrder=false",
+            "x-amzn-iot-policy",
+            json!({"policyName": "arn:p", "ascendingOrder": false}),
+        );
+        check(
+            "GET",
+            "/principals/things-v2?thingPrincipalType=EXCLUSIVE_THING&nextToken=t",
+            "x-amzn-principal",
+            json!({"nextToken": "t", "principal": "arn:p", "thingPrincipalType": "EXCLUSIVE_THING"}),
+        );
+        check(
+            "DELETE",
+            "/things/t/principals",
+            "x-amzn-principal",
+            json!({"thingName": "t", "principal": "arn:p"}),
+        );
+    }
+
+    #[test]
+    fn query_and_body_members_of_the_registry() {
+        let check = |method: &str, target: &str, body: &str, expected: Value| {
+            assert_eq!(iot(method, target, body).unwrap(), expected, "{method} {target} {body}");
+        };
+        check(
+            "DELETE",
+            "/things/t?expectedVersion=9007199254740993",
+            "",
+            json!({"thingName": "t", "expectedVersion": 9_007_199_254_740_993_i64}),
+        );
+        check(
+            "DELETE",
+            "/certificates/c?forceDelete=true",
+            "",
+            json!({"certificateId": "c", "forceDelete": true}),
+        );
+        check("POST", "/keys-and-certificate?setAsActive=true", "", json!({"setAsActive": true}));
+        check(
+            "POST",
+            "/effective-policies?thingName=t",
+            r#"{"principal":"arn:p"}"#,
+            json!({"principal": "arn:p", "thingName": "t"}),
+        );
+        let questions = r#""authInfos":[{"actionType":"CONNECT","resources":["r"]}]"#;
+        check(
+            "POST",
+            "/test-authorization?clientId=c",
+            &format!(r#"{{{questions},"policyNamesToAdd":["p"]}}"#),
+            json!({
+                "authInfos": [{"actionType": "CONNECT", "resources": ["r"]}], "clientId": "c",
+                "policyNamesToAdd": ["p"],
+            }),
+        );
+        check(
+            "GET",
+            "/tags?resourceArn=arn%3Aaws%3Aiot%3A%3Athing%2Ft",
+            "",
+            json!({"resourceArn": "arn:aws:iot::thing/t"}),
+        );
+        let configurations = r#"{"eventConfigurations":{"THING":{"Enabled":true},"POLICY":{}}}"#;
+        check(
+            "PATCH",
+            "/event-configurations",
+            configurations,
+            json!({"eventConfigurations": {"THING": {"Enabled": true}, "POLICY": {}}}),
+        );
+        check(
+            "DELETE",
+            "/v2LoggingLevel?targetType=THING_GROUP&targetName=g",
+            "",
+            json!({"targetType": "THING_GROUP", "targetName": "g"}),
+        );
+    }
+
+    #[test]
+    fn numbers_and_moments_of_a_body() {
+        let percents = |list: &str| {
+            let body = format!(r#"{{"queryString":"*","percents":{list}}}"#);
+            iot("POST", "/indices/percentiles", &body)
+        };
+        assert_eq!(percents("[50,99.9]").unwrap(), json!({"queryString": "*", "percents": [50, 99.9]}));
+        assert_eq!(
+            percents("[\"50\"]").unwrap_err(),
+            "STRING_VALUE can not be converted to a Double at 'percents.1.member'"
+        );
+        let suppress = |moment: &str| {
+            let body = format!(r#"{{"checkName":"c","expirationDate":{moment}}}"#);
+            iot("POST", "/audit/suppressions/create", &body)
+        };
+        for (moment, seconds) in [("1767323045", 1_767_323_045.0), ("1767323045.25", 1_767_323_045.25)] {
+            assert_eq!(suppress(moment).unwrap(), json!({"checkName": "c", "expirationDate": seconds}));
+        }
+        assert_eq!(
+            suppress("\"2026-01-02T03:04:05Z\"").unwrap_err(),
+            "STRING_VALUE can not be converted to a Timestamp, which is a number of seconds since 1970 at \
+             'expirationDate'"
+        );
+        let update = |version: &str| {
+            let body = format!(r#"{{"expectedVersion":{version}}}"#);
+            iot("PATCH", "/things/t", &body)
+        };
+        assert_eq!(
+            update("9223372036854775807").unwrap(),
+            json!({"thingName": "t", "expectedVersion": i64::MAX})
+        );
+        for wrong in ["9223372036854775808", "1.0", "\"1\""] {
+            let error = update(wrong).unwrap_err();
+            assert!(error.ends_with("_VALUE can not be converted to a Long at 'expectedVersion'"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_payload_is_the_whole_body() {
+        let options = r#"{"roleArn":"r","logLevel":"INFO","unknown":1}"#;
+        assert_eq!(
+            iot("POST", "/loggingOptions", options).unwrap(),
+            json!({"loggingOptionsPayload": {"roleArn": "r", "logLevel": "INFO"}})
+        );
+        for nothing in ["", "null"] {
+            assert_eq!(iot("POST", "/loggingOptions", nothing).unwrap(), json!({}));
+        }
+        assert_eq!(
+            iot("POST", "/loggingOptions", "[]").unwrap_err(),
+            "Start of list can not be converted to a structure at 'loggingOptionsPayload'"
+        );
+        let publish = |target: &str, body: &[u8]| {
+            let request = HttpRequest::new("POST", target)
+                .with_header("Content-Type", "application/json")
+                .with_header("x-amz-mqtt5-payload-format-indicator", "UTF8_DATA")
+                .with_header("x-amz-mqtt5-correlation-data", "AQ==")
+                .with_body(body);
+            bind_request(Service::IotData, &request).unwrap()
+        };
+        let mut expected = json!({
+            "topic": "$aws/a+ü", "qos": 0, "payload": BASE64.encode("null"), "payloadFormatIndicator": "UTF8_DATA",
+            "contentType": "text/plain", "responseTopic": "b/c", "correlationData": "AQ==",
+            "messageExpiry": 5_000_000_000_i64,
+        });
+        let target = "/topics/%24aws%2Fa+%C3%BC?qos=0&contentType=text%2Fplain&responseTopic=b%2Fc\
+                      &messageExpiry=5000000000";
+        assert_eq!(publish(target, b"null"), expected);
+        // A message may be empty: then there is no payload.
+        expected.as_object_mut().unwrap().remove("payload");
+        assert_eq!(publish(target, b""), expected);
+    }
+
+    #[test]
     fn wrong_types_are_refused() {
         let check = |method: &str, target: &str, body: &str, expected: &str| {
             assert_eq!(iot(method, target, body).unwrap_err(), expected, "{method} {target} {body}");

@@ -9,6 +9,7 @@
 //! The wire structs of one noun are in the file of that noun, each tied to its operation by [`ApiOperation`].
 
 mod binding;
+mod blob;
 mod error;
 mod http;
 mod model;
@@ -24,15 +25,24 @@ mod sts;
 mod timestamp;
 mod validation;
 
+pub mod authorization;
+pub mod billing_group;
 pub mod ca_certificate;
 pub mod caller_identity;
 pub mod certificate;
+pub mod data;
 pub mod endpoint;
+pub mod event_configuration;
+pub mod logging;
 pub mod policy;
+pub mod principal_policy;
 pub mod registration_code;
 pub mod tag;
 pub mod thing;
+pub mod thing_group;
+pub mod thing_type;
 
+pub use crate::blob::WireBlob;
 pub use crate::error::{ApiError, ErrorCode, RequestId};
 pub use crate::http::{Headers, HttpRequest, HttpResponse};
 pub use crate::model::{
@@ -44,6 +54,6 @@ pub use crate::operation::{ApiOperation, OperationKey};
 pub use crate::output::OutputError;
 pub use crate::paging::{Cursor, PAGE_SIZE_DEFAULT, PageRequest, PageTokens, TOKEN_CHARS_MAX};
 pub use crate::pattern::Pattern;
-pub use crate::router::{Call, Router, RouterError};
+pub use crate::router::{Call, RoutedOperation, Router, RouterError};
 pub use crate::routing::{Segment, UriTemplate};
 pub use crate::timestamp::WireTimestamp;

@@ -19,6 +19,16 @@ pub struct GetRegistrationCodeResponse {
 
 api_operation!(GetRegistrationCodeRequest, Iot, "GetRegistrationCode", GetRegistrationCodeResponse);
 
+/// Deletes the registration code; the next one that is asked for is another.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DeleteRegistrationCodeRequest {}
+
+/// The answer to [`DeleteRegistrationCodeRequest`]: nothing but its success.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DeleteRegistrationCodeResponse {}
+
+api_operation!(DeleteRegistrationCodeRequest, Iot, "DeleteRegistrationCode", DeleteRegistrationCodeResponse);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,5 +37,6 @@ mod tests {
     #[test]
     fn the_structs_have_the_members_of_the_model() {
         assert_matches_model::<GetRegistrationCodeRequest>();
+        assert_matches_model::<DeleteRegistrationCodeRequest>();
     }
 }

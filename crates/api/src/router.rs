@@ -69,6 +69,23 @@ pub struct Call<'r, H> {
     input: Value,
 }
 
+/// An operation of a service, and whether it has a handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutedOperation<'r> {
+    /// The service.
+    pub service: Service,
+    /// The name of the operation.
+    pub name: &'r str,
+    /// The HTTP method.
+    pub method: &'r str,
+    /// The path with its labels, such as `/things/{thingName}`, and the query that tells it apart.
+    pub uri: String,
+    /// Whether AWS advises against its use.
+    pub is_deprecated: bool,
+    /// Whether it has a handler; without one it is answered with 501.
+    pub is_built: bool,
+}
+
 impl<H> Router<H> {
     /// A router over the embedded models.
     ///
@@ -196,6 +213,18 @@ impl<H> Router<H> {
         self.handlers.contains_key(&(operation.service(), operation.name().to_owned()))
     }
 
+    /// Every operation of every service, in the order of [`Service::ALL`] and then of their names.
+    pub fn operations(&self) -> impl Iterator<Item = RoutedOperation<'_>> {
+        self.models.iter().flat_map(ServiceModel::operations).map(|operation| RoutedOperation {
+            service: operation.service(),
+            name: operation.name(),
+            method: operation.method(),
+            uri: operation.uri().to_string(),
+            is_deprecated: operation.is_deprecated(),
+            is_built: self.is_built(operation),
+        })
+    }
+
     fn find(&self, service: Service, request: &HttpRequest) -> Option<(&Operation, Vec<(String, String)>)> {
         let model = self.models.get(service)?;
         let Match { operation, labels } = self.tables.get(&service)?.find(model, request)?;
@@ -265,6 +294,7 @@ fn not_built(operation: &Operation) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::OnceLock;
 
     use proptest::prelude::*;
@@ -335,6 +365,32 @@ mod tests {
         let request = HttpRequest::new("GET", &target);
         let page = router.resolve(&request, Service::Iot).unwrap().page(&tokens).unwrap();
         assert_eq!(page, PageRequest { after: Some(Cursor::Number(9)), size: 25 });
+    }
+
+    #[test]
+    fn every_operation_is_counted_once() {
+        let router = router();
+        let operations: Vec<RoutedOperation<'_>> = router.operations().collect();
+        let keys: BTreeSet<_> =
+            operations.iter().map(|operation| (operation.service, operation.name)).collect();
+        assert_eq!((operations.len(), keys.len()), (467, 467));
+        assert!(operations.is_sorted_by_key(|operation| (operation.service, operation.name)));
+        let built: Vec<_> = operations.iter().filter(|operation| operation.is_built).collect();
+        let names: Vec<_> =
+            built.iter().map(|operation| (operation.service.name(), operation.name)).collect();
+        assert_eq!(
+            names,
+            [("iot", "DescribeCACertificate"), ("iot", "ListThings"), ("sts", "GetCallerIdentity")]
+        );
+        let described = RoutedOperation {
+            service: Service::Iot,
+            name: "DescribeCACertificate",
+            method: "GET",
+            uri: "/cacertificate/{caCertificateId}".to_owned(),
+            is_deprecated: false,
+            is_built: true,
+        };
+        assert_eq!(*built[0], described);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which operation a method, path and query call.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use crate::http::HttpRequest;
 use crate::model::{Operation, ServiceModel};
@@ -92,6 +93,28 @@ impl UriTemplate {
 
     fn match_query(&self, pairs: &[(String, String)]) -> bool {
         self.query.iter().all(|wanted| pairs.contains(wanted))
+    }
+}
+
+/// As the service models write it, such as `/things/{thingName}`.
+impl fmt::Display for UriTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.segments.is_empty() {
+            f.write_str("/")?;
+        }
+        for segment in &self.segments {
+            match segment {
+                Segment::Literal(literal) => write!(f, "/{literal}")?,
+                Segment::Label(label) => write!(f, "/{{{label}}}")?,
+                Segment::Greedy(label) => write!(f, "/{{{label}+}}")?,
+            }
+        }
+        for (index, (name, value)) in self.query.iter().enumerate() {
+            let separator = if index == 0 { '?' } else { '&' };
+            let equals = if value.is_empty() { "" } else { "=" };
+            write!(f, "{separator}{name}{equals}{value}")?;
+        }
+        Ok(())
     }
 }
 
@@ -217,6 +240,17 @@ mod tests {
             }
         }
         assert_eq!(shadowed, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_template_is_written_as_the_model_has_it() {
+        let check = |uri: &str| assert_eq!(UriTemplate::parse(uri).to_string(), uri);
+        check("/");
+        check("/things");
+        check("/policies/{policyName}/version/{policyVersionId}");
+        check("/destinations/{arn+}");
+        check("/2018-10-31/layers?find=LayerVersion");
+        check("/a?b&c=d");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! A client signs a request with [`sign`], a server checks it with [`verify`]; both make the same canonical request
 //! ("Create a signed AWS API request", in AWS's reference on Signature Version 4). Only signatures in the
-//! `Authorization` header are accepted: a signed URL, a body in signed chunks and Signature Version 4A are refused
-//! by name.
+//! `Authorization` header are accepted: a signed URL, a body in aws-chunked encoding and Signature Version 4A are
+//! refused by name.
 
 mod canonical;
 mod sign;
@@ -109,8 +109,10 @@ pub enum SignatureError {
         /// The header.
         name: String,
     },
-    /// The body is sent in signed chunks.
-    #[error("X-Amz-Content-Sha256 is {found:?}: bodies in signed chunks are not accepted here")]
+    /// The body is sent in chunks that AWS's own encoding makes of it.
+    #[error(
+        "X-Amz-Content-Sha256 is {found:?}: bodies in aws-chunked encoding are not accepted here, send them whole"
+    )]
     Chunked {
         /// The value that was sent.
         found: String,

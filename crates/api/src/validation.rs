@@ -367,9 +367,29 @@ mod tests {
     }
 
     #[test]
+    fn messages_of_nested_members() {
+        let message = |operation, input: Value| {
+            let message = message(Service::Iot, operation, &input);
+            message.strip_prefix("InvalidRequestException: ").unwrap().to_owned()
+        };
+        insta::assert_snapshot!(message("TestAuthorization", json!({"authInfos": []})), @"1 validation error detected: Value '[]' at 'authInfos' failed to satisfy constraint: Member must have length greater than or equal to 1");
+        insta::assert_snapshot!(message("TestAuthorization", json!({"authInfos": [{"resources": ["r"]}, {"actionType": "READ"}]})), @"2 validation errors detected: Value 'READ' at 'authInfos.2.member.actionType' failed to satisfy constraint: Member must satisfy enum value set: [PUBLISH, SUBSCRIBE, RECEIVE, CONNECT]; Value null at 'authInfos.2.member.resources' failed to satisfy constraint: Member must not be null");
+        insta::assert_snapshot!(message("TestAuthorization", json!({"authInfos": [{"resources": ["r"]}], "policyNamesToAdd": ["a b"]})), @r"1 validation error detected: Value '[a b]' at 'policyNamesToAdd' failed to satisfy constraint: Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\w+=,.@-]+]");
+        insta::assert_snapshot!(message("UpdateEventConfigurations", json!({"eventConfigurations": {"COFFEE": {"Enabled": true}}})), @"1 validation error detected: Value '{COFFEE={Enabled=true}}' at 'eventConfigurations' failed to satisfy constraint: Map keys must satisfy constraint: [Member must satisfy enum value set: [THING, THING_GROUP, THING_TYPE, THING_GROUP_MEMBERSHIP, THING_GROUP_HIERARCHY, THING_TYPE_ASSOCIATION, JOB, JOB_EXECUTION, POLICY, CERTIFICATE, CA_CERTIFICATE]]");
+        insta::assert_snapshot!(message("SetLoggingOptions", json!({})), @"1 validation error detected: Value null at 'loggingOptionsPayload' failed to satisfy constraint: Member must not be null");
+        insta::assert_snapshot!(message("SetLoggingOptions", json!({"loggingOptionsPayload": {"logLevel": "LOUD"}})), @"2 validation errors detected: Value null at 'loggingOptionsPayload.roleArn' failed to satisfy constraint: Member must not be null; Value 'LOUD' at 'loggingOptionsPayload.logLevel' failed to satisfy constraint: Member must satisfy enum value set: [DEBUG, INFO, ERROR, WARN, DISABLED]");
+        insta::assert_snapshot!(message("SetV2LoggingLevel", json!({"logLevel": "INFO", "logTarget": {"targetName": "a"}})), @"1 validation error detected: Value null at 'logTarget.targetType' failed to satisfy constraint: Member must not be null");
+        insta::assert_snapshot!(message("AttachThingPrincipal", json!({"thingName": "t", "thingPrincipalType": "SHARED"})), @"2 validation errors detected: Value null at 'principal' failed to satisfy constraint: Member must not be null; Value 'SHARED' at 'thingPrincipalType' failed to satisfy constraint: Member must satisfy enum value set: [EXCLUSIVE_THING, NON_EXCLUSIVE_THING]");
+        // Java's \p{Graph} is ASCII without spaces.
+        insta::assert_snapshot!(message("CreateThingType", json!({"thingTypeName": "t", "thingTypeProperties": {"thingTypeDescription": "a\tb"}})), @r"1 validation error detected: Value 'a	b' at 'thingTypeProperties.thingTypeDescription' failed to satisfy constraint: Member must satisfy regular expression pattern: [\p{Graph}\x20]*");
+        insta::assert_snapshot!(message("UntagResource", json!({"resourceArn": "arn", "tagKeys": [null]})), @r"1 validation error detected: Value '[null]' at 'tagKeys' failed to satisfy constraint: Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$]");
+    }
+
+    #[test]
     fn messages_of_other_services() {
         insta::assert_snapshot!(message(Service::Lambda, "GetFunction", &json!({"FunctionName": "a b"})), @r#"ValidationException: 1 validation error detected: Value 'a b' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"#);
         insta::assert_snapshot!(message(Service::Greengrass, "GetGroup", &json!({})), @"BadRequestException: 1 validation error detected: Value null at 'groupId' failed to satisfy constraint: Member must not be null");
+        insta::assert_snapshot!(message(Service::IotData, "Publish", &json!({"topic": "a", "qos": 2})), @"InvalidRequestException: 1 validation error detected: Value '2' at 'qos' failed to satisfy constraint: Member must have value less than or equal to 1");
         insta::assert_snapshot!(message(Service::IotData, "Publish", &json!({})), @"InvalidRequestException: 1 validation error detected: Value null at 'topic' failed to satisfy constraint: Member must not be null");
     }
 

@@ -1,13 +1,15 @@
 """Captures requests as botocore signs and sends them, for tests/signatures.rs.
 
 Run by hand: python3 crates/api/tests/capture_signatures.py > crates/api/tests/data/signatures.json
-Needs boto3; nothing is sent: every request is caught before it would leave. Keys, session tokens and the time are
-made up and fixed, so that the same botocore gives the same file.
+Needs boto3; nothing is sent: every request is caught before it would leave. Keys, session tokens, the time, the name
+of the client and the numbers of the requests are made up and fixed, so that the same botocore gives the same file.
 """
 
 import datetime
+import io
 import json
 import sys
+import uuid
 from unittest import mock
 from urllib.parse import urlsplit
 
@@ -50,7 +52,17 @@ CALLS = [
      None, ENDPOINT),
     ("date-header", "iot", "get_registration_code", {}, None, ENDPOINT),
     ("greengrass", "greengrass", "create_group", {"Name": "g", "AmznClientToken": "t 1"}, None, ENDPOINT),
+    ("policy-header", "iot", "list_policy_principals", {"policyName": "p+=,.@-", "pageSize": 1}, None, ENDPOINT),
+    ("mqtt5-headers", "iot-data", "publish",
+     {"topic": "$aws/a", "payload": "{}", "userProperties": '[{"a": "\u00fc"}]', "correlationData": "AQ==",
+      "payloadFormatIndicator": "UTF8_DATA", "contentType": "text/plain", "messageExpiry": 60}, None, ENDPOINT),
+    ("unsigned-payload", "iot", "create_policy", {"policyName": "p", "policyDocument": "{}"}, None,
+     "https://landfall.example"),
 ]
+
+# What is refused: a body in chunks.
+CHUNKED = ("chunked", "s3", "put_object", {"Bucket": "b", "Key": "k", "Body": io.BytesIO(b"abc")}, None,
+           "https://landfall.example")
 
 
 def add_date(request, **_):
@@ -58,11 +70,20 @@ def add_date(request, **_):
     request.headers["Date"] = "set when it is signed"
 
 
-def capture(name, service, operation, arguments, token, endpoint):
-    client = boto3.client(
+def leave_out_the_payload(request, **_):
+    request.context["payload_signing_enabled"] = False
+
+
+def make_client(service, token, endpoint):
+    return boto3.client(
         service, region_name="eu-central-1", endpoint_url=endpoint, aws_access_key_id=ACCESS_KEY,
         aws_secret_access_key=SECRET_KEY, aws_session_token=token,
-        config=Config(parameter_validation=False, retries={"total_max_attempts": 1}))
+        config=Config(parameter_validation=False, retries={"total_max_attempts": 1}, user_agent="botocore",
+                      s3={"addressing_style": "path"}))
+
+
+def capture(name, service, operation, arguments, token, endpoint):
+    client = make_client(service, token, endpoint)
     caught = []
 
     def catch(request, **_):
@@ -74,10 +95,10 @@ def capture(name, service, operation, arguments, token, endpoint):
     client.meta.events.register("before-send", catch)
     if name == "date-header":
         client.meta.events.register("before-sign", add_date)
+    if name == "unsigned-payload":
+        client.meta.events.register("before-sign", leave_out_the_payload)
     try:
         getattr(client, operation)(**arguments)
-    except botocore.exceptions.ClientError:
-        raise
     except Exception:  # The made-up answer is not XML; the request has been caught by then.
         if not caught:
             raise
@@ -95,15 +116,25 @@ def as_json(name, service, token, request):
             "query": url.query, "headers": headers, "bodyHex": body.hex()}
 
 
+def presigned():
+    url = urlsplit(make_client("iot", None, ENDPOINT).generate_presigned_url(
+        "describe_endpoint", Params={"endpointType": "iot:Data-ATS"}, ExpiresIn=60))
+    return {"name": "presigned", "service": "iot", "sessionToken": None, "method": "GET", "path": url.path,
+            "query": url.query, "headers": [["host", url.netloc]], "bodyHex": ""}
+
+
 def main():
-    with mock.patch("botocore.auth.get_current_datetime", return_value=NOW):
+    with (mock.patch("botocore.auth.get_current_datetime", return_value=NOW),
+          mock.patch("uuid.uuid4", return_value=uuid.UUID(int=0))):
         requests = [as_json(name, service, token, capture(name, service, operation, arguments, token, endpoint))
                     for name, service, operation, arguments, token, endpoint in CALLS]
+        refused = [presigned(), as_json(CHUNKED[0], CHUNKED[1], CHUNKED[4], capture(*CHUNKED))]
     json.dump({
         "note": "Made by tests/capture_signatures.py; the keys are AWS's published examples.",
         "botocore": botocore.__version__,
         "accessKeyId": ACCESS_KEY, "secretAccessKey": SECRET_KEY, "region": "eu-central-1",
         "now": NOW.strftime("%Y-%m-%dT%H:%M:%SZ"), "requests": requests,
+        "refused": refused,
     }, sys.stdout, indent=1)
     print()
 

@@ -1,4 +1,4 @@
-//! Signatures against published examples, against requests that botocore signed, and against ourselves.
+//! Signatures against published examples, against requests that the AWS SDKs signed, and against ourselves.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -82,7 +82,20 @@ fn published_examples() {
 }
 
 fn captured() -> (Value, Timestamp) {
-    let file: Value = serde_json::from_str(include_str!("data/signatures.json")).unwrap();
+    read_capture(include_str!("data/signatures.json"))
+}
+
+/// What botocore and the SDKs for JavaScript signed.
+fn captured_everywhere() -> (Vec<Value>, Timestamp) {
+    let (botocore, now) = captured();
+    let (javascript, javascript_now) = read_capture(include_str!("data/signatures-js.json"));
+    assert_eq!(now, javascript_now);
+    let files = [botocore, javascript];
+    (files.iter().flat_map(|file| file["requests"].as_array().unwrap().clone()).collect(), now)
+}
+
+fn read_capture(text: &str) -> (Value, Timestamp) {
+    let file: Value = serde_json::from_str(text).unwrap();
     let now = file["now"].as_str().unwrap().parse().unwrap();
     (file, now)
 }
@@ -99,21 +112,75 @@ fn captured_request(entry: &Value) -> HttpRequest {
 }
 
 #[test]
-fn what_botocore_signed_is_verified() {
-    let (file, now) = captured();
-    let requests = file["requests"].as_array().unwrap();
-    assert!(requests.len() >= 15);
+fn what_sdks_signed_is_verified() {
+    let (requests, now) = captured_everywhere();
+    assert!(requests.len() >= 35);
     for entry in requests {
-        let name = &entry["name"];
-        let request = captured_request(entry);
+        let name = entry["name"].as_str().unwrap();
+        let request = captured_request(&entry);
         let verified = verify_at(&request, now).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(verified.access_key_id().as_str(), KEY);
         assert_eq!(verified.region(), "eu-central-1");
         assert_eq!(claimed_service(&request).as_deref(), Some(verified.service()));
-        let signed_as =
-            if entry["service"] == "iot-data" { "iotdata" } else { entry["service"].as_str().unwrap() };
+        let signed_as = match entry["service"].as_str().unwrap() {
+            "iot-data" => "iotdata",
+            // The old SDK for JavaScript has this name for it.
+            "iot" if name.starts_with("v2-") => "execute-api",
+            other => other,
+        };
         assert_eq!(verified.service(), signed_as, "{name}");
     }
+}
+
+#[test]
+fn what_sdks_signed_is_good_for_nothing_else() {
+    let (requests, now) = captured_everywhere();
+    for entry in requests {
+        let name = &entry["name"];
+        let good = captured_request(&entry);
+        let refused = |request: &HttpRequest, now: Timestamp, expected: fn(&SignatureError) -> bool| {
+            let error = verify_at(request, now).unwrap_err();
+            assert!(expected(&error), "{name}: {error}");
+        };
+        // Sent again with another body, unless the client chose to leave the body out.
+        let mut replayed = good.clone();
+        replayed.body.extend(b" ");
+        match good.headers.get("x-amz-content-sha256") {
+            Some("UNSIGNED-PAYLOAD") => assert!(verify_at(&replayed, now).is_ok(), "{name}"),
+            Some(_) => refused(&replayed, now, |error| matches!(error, SignatureError::Body { .. })),
+            None => refused(&replayed, now, |error| matches!(error, SignatureError::Mismatch { .. })),
+        }
+        // Sent again later.
+        let late = now + CLOCK_SKEW_MAX + SignedDuration::from_secs(1);
+        refused(&good, late, |error| matches!(error, SignatureError::Expired { .. }));
+        // Sent to another path, or by another method.
+        let mut moved = good.clone();
+        moved.path.push('x');
+        refused(&moved, now, |error| matches!(error, SignatureError::Mismatch { .. }));
+        let mut deleting = good.clone();
+        deleting.method = "PATCH".to_owned();
+        refused(&deleting, now, |error| matches!(error, SignatureError::Mismatch { .. }));
+        // Without its signature.
+        let unsigned = without_header(&good, "authorization");
+        refused(&unsigned, now, |error| *error == SignatureError::Missing);
+        // Signed with the secret of somebody else.
+        let other = verify(&good, |_| Some(SecretAccessKey::new("other")), now, CLOCK_SKEW_MAX).unwrap_err();
+        assert!(matches!(other, SignatureError::Mismatch { .. }), "{name}: {other}");
+    }
+}
+
+#[test]
+fn signed_urls_and_chunks_of_botocore_are_refused() {
+    let (file, now) = captured();
+    let entries = file["refused"].as_array().unwrap();
+    let texts: Vec<String> = entries
+        .iter()
+        .map(|entry| refusal(entry["name"].as_str().unwrap(), &captured_request(entry), now))
+        .collect();
+    insta::assert_snapshot!(texts.join("\n"), @r#"
+    presigned: 400 IncompleteSignatureException: signed URLs are not accepted here: send the signature in the Authorization header
+    chunked: 400 IncompleteSignatureException: X-Amz-Content-Sha256 is "STREAMING-UNSIGNED-PAYLOAD-TRAILER": bodies in aws-chunked encoding are not accepted here, send them whole
+    "#);
 }
 
 #[test]
@@ -229,6 +296,8 @@ fn refusals_of_a_signature_that_is_not_right() {
         ("body", body),
         ("body hash", hashed(&"0".repeat(64))),
         ("chunked", hashed("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")),
+        ("chunked with a trailer", hashed("STREAMING-UNSIGNED-PAYLOAD-TRAILER")),
+        ("empty hash", hashed("")),
         ("unsigned hash", with_header(&good, "x-amz-content-sha256", "UNSIGNED-PAYLOAD")),
     ]
     .map(|(name, request)| refusal(name, &request, now));
@@ -240,7 +309,9 @@ fn refusals_of_a_signature_that_is_not_right() {
     unknown key: 403 UnrecognizedClientException: The security token included in the request is invalid: the access key AKIDOTHER is not known here; `landfall env` prints the keys of a server
     body: 403 InvalidSignatureException: The request signature we calculated does not match the signature you provided for the access key AKIDEXAMPLE. Check your AWS Secret Access Key and signing method: the secret may be that of another server, or something between client and server may have changed the request
     body hash: 403 InvalidSignatureException: The provided 'x-amz-content-sha256' header does not match what was computed: 0000000000000000000000000000000000000000000000000000000000000000 and 015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862
-    chunked: 400 IncompleteSignatureException: X-Amz-Content-Sha256 is "STREAMING-AWS4-HMAC-SHA256-PAYLOAD": bodies in signed chunks are not accepted here
+    chunked: 400 IncompleteSignatureException: X-Amz-Content-Sha256 is "STREAMING-AWS4-HMAC-SHA256-PAYLOAD": bodies in aws-chunked encoding are not accepted here, send them whole
+    chunked with a trailer: 400 IncompleteSignatureException: X-Amz-Content-Sha256 is "STREAMING-UNSIGNED-PAYLOAD-TRAILER": bodies in aws-chunked encoding are not accepted here, send them whole
+    empty hash: 403 InvalidSignatureException: The provided 'x-amz-content-sha256' header does not match what was computed:  and 015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862
     unsigned hash: 403 InvalidSignatureException: the header "x-amz-content-sha256" has to be among the SignedHeaders
     "#);
 }

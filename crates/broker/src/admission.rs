@@ -5,16 +5,21 @@ use std::time::Duration;
 
 use landfall_events::{CertificateRegistered, Event};
 use landfall_model::{
-    AccountId, Clock, CreationId, DistinguishedName, Outcome, Principal, RegistrationPlan,
+    AccountId, CertificateId, Clock, CreationId, DistinguishedName, Outcome, Principal, RegistrationPlan,
     RegistrationRecord, SubjectField, ThingName, ThingView, UnixTime,
 };
-use landfall_registration::{Admission, Applicant, Refusal, Settings, decide, plan, thing_name};
+use landfall_registration::{
+    Admission, Applicant, InactiveCaDevices, PinnedAdmission, Refusal, Settings, decide, decide_pinned, plan,
+    thing_name,
+};
 use landfall_registry::{CommitError, Committed, Conflict, Registry, StorageError, Transaction};
 use thiserror::Error;
 use tokio::time::Instant;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
-use crate::principals::{Recent, RecentPrincipals};
+use crate::known_certificates::KnownCertificates;
+use crate::principals::{Admitted, Recent, RecentPrincipals};
+use crate::touched::AsOf;
 
 /// Who provisions a device whose certificate is seen for the first time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +34,10 @@ pub enum Registrar {
 pub(crate) struct Admissions {
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) principals: Arc<RecentPrincipals>,
+    pub(crate) known: Arc<KnownCertificates>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registrar: Registrar,
+    pub(crate) inactive_ca_devices: InactiveCaDevices,
     pub(crate) settings: Arc<Settings>,
     pub(crate) account: AccountId,
     pub(crate) attempts_max: u32,
@@ -39,9 +46,17 @@ pub(crate) struct Admissions {
 /// Where a device stands before anything is done for it.
 pub(crate) enum Standing {
     /// It is registered and ACTIVE.
-    Registered(Principal),
+    Registered(Admitted),
     /// Its registration has to begin or to go on.
     Unregistered(Next),
+    /// It is kept out.
+    Refused(Refusal),
+}
+
+/// Where a device stands whose certificate is registered without a CA certificate.
+pub(crate) enum PinnedStanding {
+    /// It is registered and ACTIVE.
+    Registered(Admitted),
     /// It is kept out.
     Refused(Refusal),
 }
@@ -59,7 +74,7 @@ pub(crate) enum Next {
 #[derive(Debug)]
 pub(crate) enum Registered {
     /// Its certificate is ACTIVE.
-    Active(Principal),
+    Active(Admitted),
     /// Its certificate waits for somebody else to activate it.
     Pending,
     /// It is kept out.
@@ -80,22 +95,44 @@ pub(crate) enum AdmissionError {
 }
 
 impl Admissions {
+    /// Reads which certificates are registered. Until that is done, and if it fails, each first connection costs a read.
+    pub(crate) async fn get_to_know(&self) {
+        if let Err(problem) = self.known.read(&*self.registry).await {
+            let error: &dyn std::error::Error = &problem;
+            warn!(error, "registered certificates cannot be read beforehand");
+        }
+    }
+
     /// Where a device stands. A refusal is recorded.
     pub(crate) async fn standing(
         &self,
         applicant: &Applicant,
         began: Instant,
     ) -> Result<Standing, AdmissionError> {
-        let generation = match self.principals.look_up(applicant.certificate) {
-            Recent::Known(principal) => return Ok(Standing::Registered(principal)),
-            Recent::Unknown(generation) => generation,
+        let ca = match self.inactive_ca_devices {
+            InactiveCaDevices::Stay => None,
+            InactiveCaDevices::Go => Some(applicant.ca),
         };
+        let as_of = match self.principals.look_up(applicant.certificate, ca) {
+            Recent::Known(admitted) => return Ok(Standing::Registered(admitted)),
+            Recent::Unknown(as_of) => as_of,
+        };
+        if self.known.is_stranger(applicant.certificate) {
+            return Ok(Standing::Unregistered(Next::Register));
+        }
+        self.read_standing(applicant, as_of, began).await
+    }
+
+    /// Where a device stands, by the registry itself.
+    async fn read_standing(
+        &self,
+        applicant: &Applicant,
+        as_of: AsOf,
+        began: Instant,
+    ) -> Result<Standing, AdmissionError> {
         let view = self.registry.view(applicant.certificate, applicant.ca).await?;
-        match decide(&view) {
-            Admission::Admit(principal) => {
-                self.principals.remember(&principal, generation);
-                Ok(Standing::Registered(principal))
-            }
+        match decide(&view, self.inactive_ca_devices) {
+            Admission::Admit(principal) => Ok(Standing::Registered(self.remember(principal, as_of))),
             Admission::Register => Ok(Standing::Unregistered(Next::Register)),
             Admission::Resume(creation_id) => Ok(Standing::Unregistered(Next::Resume(creation_id))),
             Admission::Refuse(refusal) => {
@@ -103,6 +140,41 @@ impl Admissions {
                 Ok(Standing::Refused(refusal))
             }
         }
+    }
+
+    /// Where a device stands whose certificate is registered without a CA certificate. It is never registered by connecting,
+    /// so that a refusal has no place in the registration log: it is the caller's to tell.
+    pub(crate) async fn standing_of_pinned(
+        &self,
+        id: CertificateId,
+    ) -> Result<PinnedStanding, AdmissionError> {
+        let as_of = match self.principals.look_up(id, None) {
+            Recent::Known(admitted) => return Ok(PinnedStanding::Registered(admitted)),
+            Recent::Unknown(as_of) => as_of,
+        };
+        // A change of the status after it was read ends the connection, which is in the table of connections already.
+        let certificate = self.registry.certificate(id).await?;
+        let principal = self.registry.principal(id).await?;
+        Ok(match decide_pinned(certificate.map(|certificate| certificate.status), principal) {
+            PinnedAdmission::Admit(principal) => PinnedStanding::Registered(self.remember(principal, as_of)),
+            PinnedAdmission::Refuse(refusal) => PinnedStanding::Refused(refusal),
+        })
+    }
+
+    /// The principal of a connection that is let in already, as it is now; none if its certificate is gone. A change of the
+    /// status ends the connection otherwise.
+    pub(crate) async fn refreshed(&self, id: CertificateId) -> Result<Option<Admitted>, AdmissionError> {
+        let as_of = match self.principals.look_up(id, None) {
+            Recent::Known(admitted) => return Ok(Some(admitted)),
+            Recent::Unknown(as_of) => as_of,
+        };
+        Ok(self.registry.principal(id).await?.map(|principal| Admitted { principal, as_of }))
+    }
+
+    fn remember(&self, principal: Principal, as_of: AsOf) -> Admitted {
+        let admitted = Admitted { principal, as_of };
+        self.principals.remember(admitted.clone());
+        admitted
     }
 
     /// Registers a device, or goes on with its registration. What is begun may be dropped: it is found as it is when
@@ -117,10 +189,11 @@ impl Admissions {
         let mut thing = None;
         for _ in 0..self.attempts_max {
             let (transaction, planned) = self.transaction(applicant, next, thing.as_ref(), began);
+            let as_of = self.principals.now();
             let conflict = match (self.registry.commit(transaction).await, planned) {
-                (Ok(Committed { activated: Some(principal) }), Planned::Provisioned(thing)) => {
+                (Ok(Committed { activated: Some(principal), .. }), Planned::Provisioned(thing)) => {
                     info!(certificate.id = %applicant.certificate, ca.id = %applicant.ca, thing.name = %thing, "device registered");
-                    return Ok(Registered::Active(principal));
+                    return Ok(Registered::Active(Admitted { principal, as_of }));
                 }
                 (Ok(_), Planned::Refused(refusal)) => return Ok(Registered::Refused(refusal)),
                 (Ok(_), Planned::Pending | Planned::Provisioned(_)) => return Ok(Registered::Pending),
@@ -132,12 +205,12 @@ impl Admissions {
             };
             // Somebody was faster, or a thing is there already: decide again on what is there now.
             debug!(certificate.id = %applicant.certificate, %conflict, "registration is planned anew");
-            if let Conflict::CertificateTwin(_) = conflict {
-                self.record_refusal(applicant, &Refusal::Twin, began).await?;
-                return Ok(Registered::Refused(Refusal::Twin));
+            if let Some(refusal) = refusal_by(conflict) {
+                self.record_refusal(applicant, &refusal, began).await?;
+                return Ok(Registered::Refused(refusal));
             }
-            next = match self.standing(applicant, began).await? {
-                Standing::Registered(principal) => return Ok(Registered::Active(principal)),
+            next = match self.read_standing(applicant, self.principals.now(), began).await? {
+                Standing::Registered(admitted) => return Ok(Registered::Active(admitted)),
                 Standing::Unregistered(next) => next,
                 Standing::Refused(refusal) => return Ok(Registered::Refused(refusal)),
             };
@@ -178,7 +251,7 @@ impl Admissions {
             Registrar::Rules => Planned::Pending,
             Registrar::Builtin => match plan(applicant, &self.settings, thing, creation_id) {
                 Ok(plan) => {
-                    transaction.provision(&plan, now);
+                    transaction.provision(&plan, &self.account, now);
                     transaction.record(success(&plan, now, began.elapsed()));
                     Planned::Provisioned(plan.thing_name().clone())
                 }
@@ -204,6 +277,21 @@ impl Admissions {
             Err(CommitError::Storage(problem)) => Err(AdmissionError::Store(problem)),
             Err(problem) => Err(AdmissionError::Store(StorageError::Failed(Box::new(problem)))),
         }
+    }
+}
+
+/// The refusal that a conflict means, if planning anew would only end in it again.
+fn refusal_by(conflict: Conflict) -> Option<Refusal> {
+    if let Conflict::CertificateTwin(_) = conflict {
+        Some(Refusal::Twin)
+    } else if let Conflict::CertificateExclusive { certificate: _, thing } = conflict {
+        Some(Refusal::CertificateExclusive { thing })
+    } else if let Conflict::PoliciesOfTarget(target) = conflict {
+        Some(Refusal::TooManyPolicies { target })
+    } else if let Conflict::ThingTypeDeprecated(thing_type) = conflict {
+        Some(Refusal::ThingTypeDeprecated { thing_type })
+    } else {
+        None
     }
 }
 
@@ -261,13 +349,14 @@ fn microseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use landfall_model::{
-        AutoRegistration, CaCertificate, CaCertificateId, CaStatus, CertificateDer, CertificateId,
+        AutoRegistration, CaCertificate, CaCertificateId, CaStatus, Certificate, CertificateDer,
         CertificateMode, CertificateStatus, NameAttribute, Region, Scope, SignedPart, Validity,
     };
     use landfall_registration::SettingsSource;
-    use landfall_registry::MemoryRegistry;
+    use landfall_registry::{CommitObserver, MemoryRegistry};
 
     use super::*;
+    use crate::touched::Touches;
 
     const CA: CaCertificateId = CaCertificateId::from_sha256([1; 32]);
     const NOW: UnixTime = UnixTime::from_secs(1_000);
@@ -292,15 +381,31 @@ mod tests {
             mode: CertificateMode::Default,
             der: CertificateDer::new(&[]),
             validity: Validity { not_before: NOW, not_after: NOW },
+            version: 1,
             registered_at: NOW,
             modified_at: NOW,
         });
         registry.commit(transaction).await.unwrap();
         let settings = Arc::new(Settings::compile(&SettingsSource::default(), &scope).unwrap());
-        let principals = Arc::new(RecentPrincipals::new(100));
-        registry.observe(Arc::clone(&principals) as Arc<dyn landfall_registry::CommitObserver>);
+        let touches = Arc::new(Touches::new());
+        registry.observe(Arc::clone(&touches) as Arc<dyn CommitObserver>);
+        let principals = Arc::new(RecentPrincipals::new(touches, 100));
+        registry.observe(Arc::clone(&principals) as Arc<dyn CommitObserver>);
+        let known = Arc::new(KnownCertificates::new(1_000));
+        registry.observe(Arc::clone(&known) as Arc<dyn CommitObserver>);
+        known.read(&*registry).await.unwrap();
         let clock = Arc::new(FixedClock);
-        Admissions { registry, principals, clock, registrar, settings, account, attempts_max: 3 }
+        Admissions {
+            registry,
+            principals,
+            known,
+            clock,
+            registrar,
+            inactive_ca_devices: InactiveCaDevices::Stay,
+            settings,
+            account,
+            attempts_max: 3,
+        }
     }
 
     /// A device with its own certificate; devices of one serial number claim the same thing.
@@ -311,6 +416,7 @@ mod tests {
         Arc::new(Applicant {
             certificate: CertificateId::from_sha256([certificate; 32]),
             ca: CA,
+            mode: CertificateMode::Default,
             subject: DistinguishedName::new(fields.map(attribute).to_vec()),
             issuer: DistinguishedName::default(),
             validity: Validity { not_before: NOW, not_after: NOW },
@@ -321,7 +427,7 @@ mod tests {
 
     async fn register(admissions: &Admissions, applicant: &Arc<Applicant>) -> Registered {
         let next = match admissions.standing(applicant, Instant::now()).await.unwrap() {
-            Standing::Registered(principal) => return Registered::Active(principal),
+            Standing::Registered(admitted) => return Registered::Active(admitted),
             Standing::Refused(refusal) => return Registered::Refused(refusal),
             Standing::Unregistered(next) => next,
         };
@@ -338,7 +444,8 @@ mod tests {
     #[tokio::test]
     async fn a_first_connection_makes_everything_and_tells_it() {
         let admissions = admissions(Registrar::Builtin).await;
-        let Registered::Active(principal) = register(&admissions, &applicant(2, "1")).await else {
+        let Registered::Active(Admitted { principal, .. }) = register(&admissions, &applicant(2, "1")).await
+        else {
             panic!("not active");
         };
         assert_eq!(principal.things[0].name.as_str(), "thing-1");
@@ -360,7 +467,7 @@ mod tests {
         let first = admissions.register(&device, Next::Register, began).await.unwrap();
         let second = admissions.register(&device, Next::Register, began).await.unwrap();
         assert!(
-            matches!((&first, &second), (Registered::Active(a), Registered::Active(b)) if a == b),
+            matches!((&first, &second), (Registered::Active(a), Registered::Active(b)) if a.principal == b.principal),
             "{second:?}"
         );
         assert_eq!(admissions.registry.pending_events(None, 9).await.unwrap().len(), 1);
@@ -394,6 +501,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn devices_of_an_inactive_ca_certificate_stay_or_go_as_the_setting_says() {
+        for inactive_ca_devices in [InactiveCaDevices::Stay, InactiveCaDevices::Go] {
+            let admissions = Admissions { inactive_ca_devices, ..admissions(Registrar::Builtin).await };
+            let device = applicant(2, "1");
+            assert!(matches!(register(&admissions, &device).await, Registered::Active(_)));
+            let refused = match inactive_ca_devices {
+                InactiveCaDevices::Stay => None,
+                InactiveCaDevices::Go => Some("ca_inactive"),
+            };
+            // What is remembered of the device does not outlive a change.
+            for (status, expected) in
+                [(CaStatus::Inactive, refused), (CaStatus::Active, None), (CaStatus::Inactive, refused)]
+            {
+                let mut transaction = Transaction::new();
+                transaction.update_ca_certificate(CA, Some(status), None, NOW);
+                admissions.registry.commit(transaction).await.unwrap();
+                for _ in 0..2 {
+                    let found = register(&admissions, &device).await;
+                    assert_eq!(refusal_code(&found), expected, "{inactive_ca_devices:?} {status:?}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn under_rules_a_certificate_stays_pending_and_is_told_each_time() {
         let admissions = admissions(Registrar::Rules).await;
         let device = applicant(2, "1");
@@ -405,5 +537,44 @@ mod tests {
         activate.set_certificate_status(device.certificate, CertificateStatus::Active, NOW);
         admissions.registry.commit(activate).await.unwrap();
         assert!(matches!(register(&admissions, &device).await, Registered::Active(_)));
+    }
+
+    #[tokio::test]
+    async fn a_pinned_certificate_is_admitted_while_it_is_active_and_never_registered() {
+        let admissions = admissions(Registrar::Builtin).await;
+        let id = CertificateId::from_sha256([9; 32]);
+        let standing = async || match admissions.standing_of_pinned(id).await.unwrap() {
+            PinnedStanding::Registered(admitted) => Ok(admitted.principal.certificate),
+            PinnedStanding::Refused(refusal) => Err(refusal.code()),
+        };
+        assert_eq!(standing().await, Err("certificate_unregistered"));
+        let mut transaction = Transaction::new();
+        let device = applicant(9, "1");
+        transaction.insert_certificate(Certificate {
+            ca: None,
+            status: CertificateStatus::Active,
+            ..device.pending_certificate(CreationId::from_bytes([1; 16]), NOW)
+        });
+        admissions.registry.commit(transaction).await.unwrap();
+        // The second time it is remembered.
+        for _ in 0..2 {
+            assert_eq!(standing().await, Ok(id));
+        }
+        for (status, expected) in [
+            (CertificateStatus::Inactive, Err("certificate_inactive")),
+            (CertificateStatus::Active, Ok(id)),
+            (CertificateStatus::Revoked, Err("certificate_revoked")),
+        ] {
+            let mut transaction = Transaction::new();
+            transaction.set_certificate_status(id, status, NOW);
+            admissions.registry.commit(transaction).await.unwrap();
+            assert_eq!(standing().await, expected);
+        }
+        let mut transaction = Transaction::new();
+        transaction.delete_certificate(id, false);
+        admissions.registry.commit(transaction).await.unwrap();
+        assert_eq!(standing().await, Err("certificate_unregistered"));
+        assert_eq!(admissions.registry.pending_events(None, 9).await.unwrap().len(), 0);
+        assert_eq!(admissions.registry.certificate_records(id).await.unwrap(), []);
     }
 }

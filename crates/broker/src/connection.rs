@@ -2,6 +2,7 @@
 
 mod admit;
 mod converse;
+mod rights;
 mod wire;
 
 use std::net::SocketAddr;
@@ -16,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use self::admit::Verdict;
+pub(crate) use self::converse::{EVENTS_DENIAL, EVENTS_PREFIX};
 use self::wire::Wire;
 use crate::Shared;
-use crate::connections::Entry;
+use crate::connections::{Entry, Origin};
 use crate::handshake::{Authenticated, HandshakeError, handshake};
 use crate::rejections::HandshakeRejection;
 
@@ -29,6 +31,8 @@ pub(crate) struct Connection {
     session: Session,
     chain: VerifiedChain,
     entry: Entry,
+    peer: SocketAddr,
+    origin: Arc<Origin>,
 }
 
 /// Serves one accepted socket until it is closed.
@@ -42,17 +46,20 @@ pub(crate) async fn serve(
         authenticated = authenticate(&shared, stream, peer) => authenticated,
         () = stopping.cancelled() => return,
     };
-    let Some(Authenticated { stream, chain }) = authenticated else {
+    let Some(Authenticated { stream, chain, server_name }) = authenticated else {
         return;
     };
+    let origin = Arc::new(Origin { ca: chain.trust().ca(), source: peer.ip(), server_name });
     // Entered before anything is read about the certificate: a change from now on finds this connection.
-    let entry = shared.connections.enter(chain.certificate_id());
+    let entry = shared.connections.enter(chain.certificate_id(), Some(Arc::clone(&origin)));
     let limits = shared.config.limits.session.clone();
     let connection = Connection {
         wire: Wire::new(stream, &shared.config.limits),
         session: Session::new(limits, Instant::now().into_std()),
         chain,
         entry,
+        peer,
+        origin,
         shared,
     };
     connection.run().await;
@@ -81,9 +88,12 @@ fn reject(shared: &Shared, peer: SocketAddr, error: &HandshakeError) {
     let first: &dyn std::error::Error = error;
     let causes: Vec<_> =
         std::iter::successors(Some(first), |error| error.source()).map(ToString::to_string).collect();
-    let message = causes.join(": ");
+    note_rejection(shared, peer, error.code(), causes.join(": "));
+}
+
+fn note_rejection(shared: &Shared, peer: SocketAddr, code: &str, message: String) {
     let at = shared.clock.now();
-    shared.rejections.push(HandshakeRejection { at, peer, code: error.code().to_owned(), message });
+    shared.rejections.push(HandshakeRejection { at, peer, code: code.to_owned(), message });
 }
 
 impl Connection {
@@ -91,7 +101,7 @@ impl Connection {
         if let Some(request) = self.await_connect().await {
             match self.admit(request).await {
                 Verdict::Accept(accepted) => self.converse(accepted).await,
-                Verdict::Refuse(refusal) => self.session.refuse(refusal, None),
+                Verdict::Refuse(refusal, reason) => self.session.refuse(refusal, reason.as_deref()),
                 Verdict::HoldExpired => {
                     info!(certificate.id = %self.chain.certificate_id(), "the hold ran out");
                     let reason = "the certificate is not active yet; connect again";
@@ -103,6 +113,11 @@ impl Connection {
         }
         let Self { mut wire, mut session, .. } = self;
         wire.finish(&mut session).await;
+    }
+
+    /// Remembers that this connection is turned away, where the registration log has no place for that.
+    fn note_rejection(&self, code: &str, message: String) {
+        note_rejection(&self.shared, self.peer, code, message);
     }
 
     /// Reads until the client's CONNECT is complete; none if it never is.

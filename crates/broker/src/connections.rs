@@ -1,12 +1,18 @@
 //! The live connections, by certificate and by client id: who has to go when a certificate is revoked or a client id is
 //! taken over, and who waits for a certificate to become ACTIVE.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
-use landfall_model::{CertificateId, CertificateStatus, ClientId};
-use landfall_registry::{CertificateChange, Change, CommitObserver};
+use landfall_model::{CaCertificateId, CaStatus, CertificateId, CertificateStatus, ClientId};
+use landfall_registration::InactiveCaDevices;
+use landfall_registry::{CaCertificateChange, CertificateChange, Change, CommitObserver};
 use tokio::sync::Notify;
+
+use crate::principals::Admitted;
+use crate::touched::{Touched, Touches, touched};
 
 /// The id of a connection, unique while the process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,6 +23,8 @@ pub(crate) struct ConnectionId(u64);
 pub(crate) enum EndReason {
     /// Another connection came with the same client id.
     TakenOver,
+    /// Its CA certificate is INACTIVE, and its devices go with it.
+    CaDeactivated,
     /// Its certificate may not connect any more.
     CertificateDeactivated,
     /// It made no room for a message in time.
@@ -25,10 +33,33 @@ pub(crate) enum EndReason {
     ShuttingDown,
 }
 
+/// Where a connection comes from, as far as the handshake tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The registered CA certificate at which its chain ends, where there is one.
+    pub(crate) ca: Option<CaCertificateId>,
+    pub(crate) source: IpAddr,
+    /// The name under which the client knows the server, where it said so (RFC 6066, section 3).
+    pub(crate) server_name: Option<Box<str>>,
+}
+
+/// A client that is let in, as the table knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveClient {
+    pub(crate) client_id: ClientId,
+    /// Whether it asked for a session that is kept.
+    pub(crate) is_persistent: bool,
+    pub(crate) origin: Arc<Origin>,
+}
+
 /// The table of live connections.
 #[derive(Default)]
 pub(crate) struct Connections {
     inner: Mutex<Inner>,
+    touches: Arc<Touches>,
+    inactive_ca_devices: InactiveCaDevices,
+    /// Says that rights were touched that are not found by a certificate.
+    swept: Notify,
 }
 
 #[derive(Default)]
@@ -39,13 +70,20 @@ struct Inner {
     by_client: HashMap<ClientId, ConnectionId>,
     /// Set when every connection was ended: one that comes later is ended too.
     closed: Option<EndReason>,
+    /// The CA certificates whose devices go with the next sweep.
+    deactivated_cas: HashSet<CaCertificateId>,
 }
 
 struct Live {
     certificate: CertificateId,
+    /// None is a subscriber in this process.
+    origin: Option<Arc<Origin>>,
     client: Option<ClientId>,
+    is_persistent: bool,
     /// While it is held: what its client calls itself, if it said so.
     held: Option<Option<ClientId>>,
+    /// Once it is let in: whose rights it has, as of when.
+    admitted: Option<Arc<Admitted>>,
     signals: Arc<Signals>,
 }
 
@@ -55,6 +93,7 @@ struct Signals {
     end: OnceLock<EndReason>,
     ended: Notify,
     activated: Notify,
+    touched: Notify,
 }
 
 /// A connection's place in the table, given back when it is dropped.
@@ -64,9 +103,34 @@ pub(crate) struct Entry {
     connections: Arc<Connections>,
 }
 
+/// How long sweeping rests after a sweep: one then serves for many changes.
+const SWEEP_PAUSE: Duration = Duration::from_millis(100);
+
 impl Connections {
+    pub(crate) fn new(touches: Arc<Touches>, inactive_ca_devices: InactiveCaDevices) -> Self {
+        Self { touches, inactive_ca_devices, ..Self::default() }
+    }
+
+    /// Tells connections whose rights were touched by a change of a policy, a thing or a thing group, and ends those whose
+    /// CA certificate was deactivated. Runs until it is dropped; it is not in the writer's turn because it asks every
+    /// connection.
+    pub(crate) async fn sweep(&self) {
+        loop {
+            self.swept.notified().await;
+            self.end_of_deactivated_cas();
+            let admitted: Vec<_> = self.lock().live.values().filter_map(Live::admitted).collect();
+            for (admitted, signals) in admitted {
+                if self.touches.is_touched(&admitted.principal, admitted.as_of) {
+                    signals.touched.notify_one();
+                }
+            }
+            tokio::time::sleep(SWEEP_PAUSE).await;
+        }
+    }
+
     /// Enters a connection, before its certificate's status is read: a change after that finds it here.
-    pub(crate) fn enter(self: &Arc<Self>, certificate: CertificateId) -> Entry {
+    /// A subscriber in this process has no origin.
+    pub(crate) fn enter(self: &Arc<Self>, certificate: CertificateId, origin: Option<Arc<Origin>>) -> Entry {
         let signals = Arc::new(Signals::default());
         let mut inner = self.lock();
         inner.last_id += 1;
@@ -74,7 +138,15 @@ impl Connections {
         if let Some(reason) = inner.closed {
             signals.end(reason);
         }
-        let live = Live { certificate, client: None, held: None, signals: Arc::clone(&signals) };
+        let live = Live {
+            certificate,
+            origin,
+            client: None,
+            is_persistent: false,
+            held: None,
+            admitted: None,
+            signals: Arc::clone(&signals),
+        };
         inner.live.insert(id, live);
         inner.by_certificate.entry(certificate).or_default().push(id);
         Entry { id, signals, connections: Arc::clone(self) }
@@ -96,6 +168,42 @@ impl Connections {
         }
     }
 
+    /// A client of a certificate that is let in now: the one of this id, or else the only one.
+    pub(crate) fn client_of(&self, certificate: CertificateId, id: Option<&ClientId>) -> Option<LiveClient> {
+        let inner = self.lock();
+        let ids = inner.by_certificate.get(&certificate).into_iter().flatten();
+        let mut clients = ids.filter_map(|id| inner.live.get(id)).filter_map(Live::client);
+        let found = clients.find(|client| id.is_none_or(|id| client.client_id == *id))?;
+        // Without an id, which of several was meant is not known.
+        (id.is_some() || clients.next().is_none()).then_some(found)
+    }
+
+    /// Ends the connections of the CA certificates that were deactivated since the last time. One that comes later finds its
+    /// CA certificate INACTIVE.
+    fn end_of_deactivated_cas(&self) {
+        let mut inner = self.lock();
+        let cas = std::mem::take(&mut inner.deactivated_cas);
+        if cas.is_empty() {
+            return;
+        }
+        for live in inner.live.values() {
+            let ca = live.origin.as_ref().and_then(|origin| origin.ca);
+            if ca.is_some_and(|ca| cas.contains(&ca)) {
+                live.signals.end(EndReason::CaDeactivated);
+            }
+        }
+    }
+
+    /// Tells the connections of a certificate that their rights were touched.
+    fn certificate_touched(&self, certificate: CertificateId) {
+        let inner = self.lock();
+        let of_certificate = inner.by_certificate.get(&certificate).into_iter().flatten();
+        for live in of_certificate.filter_map(|id| inner.live.get(id)).filter(|live| live.admitted.is_some())
+        {
+            live.signals.touched.notify_one();
+        }
+    }
+
     fn status_changed(&self, certificate: CertificateId, status: CertificateStatus) {
         let inner = self.lock();
         let of_certificate = inner.by_certificate.get(&certificate).into_iter().flatten();
@@ -107,6 +215,16 @@ impl Connections {
                 }
                 CertificateStatus::PendingActivation { .. } => {}
             }
+        }
+    }
+
+    fn ca_status_changed(&self, ca: CaCertificateId, status: Option<CaStatus>) {
+        match (self.inactive_ca_devices, status) {
+            (InactiveCaDevices::Go, Some(CaStatus::Inactive)) => {
+                self.lock().deactivated_cas.insert(ca);
+                self.swept.notify_one();
+            }
+            (InactiveCaDevices::Go, Some(CaStatus::Active) | None) | (InactiveCaDevices::Stay, _) => {}
         }
     }
 
@@ -125,12 +243,43 @@ impl CommitObserver for Connections {
                         self.status_changed(*id, CertificateStatus::Active)
                     }
                     CertificateChange::SetStatus { id, status, .. } => self.status_changed(*id, *status),
+                    // Whoever is held for it, as it was pending, has nothing to wait for any more.
+                    CertificateChange::Delete { id, .. } => {
+                        self.status_changed(*id, CertificateStatus::Revoked);
+                    }
                     CertificateChange::Insert(_)
                     | CertificateChange::AttachThing { .. }
-                    | CertificateChange::AttachPolicy { .. } => {}
+                    | CertificateChange::DetachThing { .. } => {}
                 }
+            } else if let Change::CaCertificate(CaCertificateChange::Update { id, status, .. }) = change {
+                self.ca_status_changed(*id, *status);
             }
         }
+        for touched in touched(changes) {
+            match touched {
+                Touched::Nobody | Touched::Ca(_) => {}
+                Touched::Certificate(id) => self.certificate_touched(id),
+                Touched::Policy(_) | Touched::Thing(_) | Touched::Groups => self.swept.notify_one(),
+            }
+        }
+    }
+}
+
+impl Live {
+    /// Its client, once that is let in.
+    fn client(&self) -> Option<LiveClient> {
+        let (Some(client_id), Some(origin), Some(_), None) =
+            (&self.client, &self.origin, &self.admitted, self.signals.end.get())
+        else {
+            return None;
+        };
+        let (client_id, origin) = (client_id.clone(), Arc::clone(origin));
+        Some(LiveClient { client_id, is_persistent: self.is_persistent, origin })
+    }
+
+    /// Whose rights it has, with where to tell that they were touched.
+    fn admitted(&self) -> Option<(Arc<Admitted>, Arc<Signals>)> {
+        self.admitted.as_ref().map(|admitted| (Arc::clone(admitted), Arc::clone(&self.signals)))
     }
 }
 
@@ -140,9 +289,10 @@ impl Entry {
         self.id
     }
 
-    /// Takes a client id: a connection that has it is ended (MQTT-3.1.4-2 in 3.1.1, MQTT-3.1.4-3 in 5), unless that one
-    /// came later and this one was only held longer; then this one ends.
-    pub(crate) fn claim(&self, client: &ClientId) {
+    /// Takes a client id, once the policies let the connection have it: a connection that has it is ended (MQTT-3.1.4-2 in
+    /// 3.1.1, MQTT-3.1.4-3 in 5), whatever its certificate, unless that one came later and this one was only held longer;
+    /// then this one ends.
+    pub(crate) fn claim(&self, client: &ClientId, is_persistent: bool) {
         let mut inner = self.connections.lock();
         match inner.by_client.get(client).copied() {
             Some(later) if later > self.id => return self.signals.end(EndReason::TakenOver),
@@ -156,6 +306,7 @@ impl Entry {
         inner.by_client.insert(client.clone(), self.id);
         if let Some(live) = inner.live.get_mut(&self.id) {
             live.client = Some(client.clone());
+            live.is_persistent = is_persistent;
         }
     }
 
@@ -195,6 +346,28 @@ impl Entry {
             }
             notified.await;
         }
+    }
+
+    /// Says whose rights the connection has from now on, so that it is told when they are touched; at once if they were
+    /// touched since they were read.
+    pub(crate) fn admit(&self, admitted: Admitted) {
+        let admitted = Arc::new(admitted);
+        if let Some(live) = self.connections.lock().live.get_mut(&self.id) {
+            live.admitted = Some(Arc::clone(&admitted));
+        }
+        if self.connections.touches.is_touched(&admitted.principal, admitted.as_of) {
+            self.signals.touched.notify_one();
+        }
+    }
+
+    /// Whose rights the connection has.
+    pub(crate) fn admitted(&self) -> Option<Arc<Admitted>> {
+        self.connections.lock().live.get(&self.id).and_then(|live| live.admitted.clone())
+    }
+
+    /// Waits until the rights may have changed since [`Self::admit`] was called last. Cancel safe.
+    pub(crate) async fn touched(&self) {
+        self.signals.touched.notified().await;
     }
 
     /// Waits until the certificate has become ACTIVE since the last call. Cancel safe.
@@ -246,8 +419,11 @@ mod tests {
     #[tokio::test]
     async fn revoking_a_certificate_ends_its_connections_and_no_others() {
         let connections = Arc::new(Connections::default());
-        let (first, second, other) =
-            (connections.enter(CERTIFICATE), connections.enter(CERTIFICATE), connections.enter(OTHER));
+        let (first, second, other) = (
+            connections.enter(CERTIFICATE, None),
+            connections.enter(CERTIFICATE, None),
+            connections.enter(OTHER, None),
+        );
         connections.committed(&revoke(CERTIFICATE));
         assert_eq!(first.ended().await, EndReason::CertificateDeactivated);
         assert_eq!(second.ended().await, EndReason::CertificateDeactivated);
@@ -258,14 +434,14 @@ mod tests {
     async fn a_client_id_is_taken_over_and_outlives_the_one_that_lost_it() {
         let connections = Arc::new(Connections::default());
         let client = ClientId::parse("thing-1").unwrap();
-        let first = connections.enter(CERTIFICATE);
-        first.claim(&client);
-        let second = connections.enter(OTHER);
-        second.claim(&client);
+        let first = connections.enter(CERTIFICATE, None);
+        first.claim(&client, false);
+        let second = connections.enter(OTHER, None);
+        second.claim(&client, false);
         assert_eq!(first.ended().await, EndReason::TakenOver);
         drop(first);
-        let third = connections.enter(CERTIFICATE);
-        third.claim(&client);
+        let third = connections.enter(CERTIFICATE, None);
+        third.claim(&client, false);
         assert_eq!(second.ended().await, EndReason::TakenOver);
     }
 
@@ -273,9 +449,9 @@ mod tests {
     async fn a_connection_that_was_held_longer_does_not_take_over_a_later_one() {
         let connections = Arc::new(Connections::default());
         let client = ClientId::parse("thing-1").unwrap();
-        let (earlier, later) = (connections.enter(CERTIFICATE), connections.enter(CERTIFICATE));
-        later.claim(&client);
-        earlier.claim(&client);
+        let (earlier, later) = (connections.enter(CERTIFICATE, None), connections.enter(CERTIFICATE, None));
+        later.claim(&client, false);
+        earlier.claim(&client, false);
         assert_eq!(earlier.ended().await, EndReason::TakenOver);
         assert!(later.signals.end.get().is_none());
     }
@@ -284,28 +460,85 @@ mod tests {
     async fn a_client_that_comes_back_while_it_is_held_ends_its_earlier_connection() {
         let connections = Arc::new(Connections::default());
         let client = ClientId::parse("thing-1").unwrap();
-        let (first, second) = (connections.enter(CERTIFICATE), connections.enter(CERTIFICATE));
+        let (first, second) = (connections.enter(CERTIFICATE, None), connections.enter(CERTIFICATE, None));
         assert!(first.hold(Some(&client), 1));
         assert!(second.hold(Some(&client), 1));
         assert_eq!(first.ended().await, EndReason::TakenOver);
-        let third = connections.enter(CERTIFICATE);
+        let third = connections.enter(CERTIFICATE, None);
         assert!(!third.hold(None, 1));
         second.release();
         third.release();
-        assert!(connections.enter(CERTIFICATE).hold(None, 1));
+        assert!(connections.enter(CERTIFICATE, None).hold(None, 1));
+    }
+
+    fn origin(ca: u8) -> Option<Arc<Origin>> {
+        let ca = Some(CaCertificateId::from_sha256([ca; 32]));
+        Some(Arc::new(Origin { ca, source: [127, 0, 0, 1].into(), server_name: None }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deactivating_a_ca_certificate_ends_the_connections_of_its_devices_where_they_go() {
+        for (setting, status, is_ended) in [
+            (InactiveCaDevices::Stay, CaStatus::Inactive, false),
+            (InactiveCaDevices::Go, CaStatus::Active, false),
+            (InactiveCaDevices::Go, CaStatus::Inactive, true),
+        ] {
+            let connections = Arc::new(Connections::new(Arc::default(), setting));
+            let of_ca = [CERTIFICATE, OTHER].map(|certificate| connections.enter(certificate, origin(7)));
+            let others = [connections.enter(CERTIFICATE, origin(8)), connections.enter(CERTIFICATE, None)];
+            let id = CaCertificateId::from_sha256([7; 32]);
+            connections.committed(&[Change::CaCertificate(CaCertificateChange::Update {
+                id,
+                status: Some(status),
+                auto_registration: None,
+                at: UnixTime::from_secs(1),
+            })]);
+            let swept = tokio::time::timeout(Duration::from_secs(1), connections.sweep());
+            assert!(swept.await.is_err(), "sweeping does not end by itself");
+            for entry in &of_ca {
+                let expected = is_ended.then_some(EndReason::CaDeactivated);
+                assert_eq!(entry.signals.end.get().copied(), expected, "{setting:?} {status:?}");
+            }
+            assert!(others.iter().all(|entry| entry.signals.end.get().is_none()), "{setting:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_found_by_its_id_or_as_the_only_one() {
+        let connections = Arc::new(Connections::default());
+        let ids = ["a", "b"].map(|id| ClientId::parse(id).unwrap());
+        let principal =
+            landfall_model::Principal { certificate: CERTIFICATE, things: Vec::new(), policies: Vec::new() };
+        let found = |id: Option<&ClientId>| {
+            connections.client_of(CERTIFICATE, id).map(|client| client.client_id.to_string())
+        };
+        let entries = [(); 2].map(|()| connections.enter(CERTIFICATE, origin(7)));
+        entries[0].claim(&ids[0], true);
+        assert_eq!(found(None), None, "it is not let in yet");
+        for (entry, client) in entries.iter().zip(&ids) {
+            entry.claim(client, true);
+            let as_of = connections.touches.now();
+            entry.admit(Admitted { principal: principal.clone(), as_of });
+            assert_eq!(found(Some(client)).as_deref(), Some(client.as_str()));
+        }
+        assert_eq!(found(None), None, "there are two");
+        connections.end(entries[1].id(), EndReason::TakenOver);
+        assert_eq!(found(None).as_deref(), Some("a"));
+        assert_eq!(found(Some(&ids[1])), None);
+        assert!(connections.client_of(OTHER, None).is_none());
     }
 
     #[tokio::test]
     async fn a_connection_that_comes_after_the_end_of_all_is_ended() {
         let connections = Arc::new(Connections::default());
         connections.end_all(EndReason::ShuttingDown);
-        assert_eq!(connections.enter(CERTIFICATE).ended().await, EndReason::ShuttingDown);
+        assert_eq!(connections.enter(CERTIFICATE, None).ended().await, EndReason::ShuttingDown);
     }
 
     #[tokio::test]
     async fn an_activation_before_the_wait_is_not_missed() {
         let connections = Arc::new(Connections::default());
-        let entry = connections.enter(CERTIFICATE);
+        let entry = connections.enter(CERTIFICATE, None);
         let at = UnixTime::from_secs(1);
         connections.committed(&[Change::Certificate(CertificateChange::Activate { id: CERTIFICATE, at })]);
         entry.activated().await;
@@ -314,8 +547,8 @@ mod tests {
     #[test]
     fn the_table_is_empty_when_everyone_has_left() {
         let connections = Arc::new(Connections::default());
-        let entry = connections.enter(CERTIFICATE);
-        entry.claim(&ClientId::parse("a").unwrap());
+        let entry = connections.enter(CERTIFICATE, None);
+        entry.claim(&ClientId::parse("a").unwrap(), false);
         drop(entry);
         let inner = connections.lock();
         assert!(inner.live.is_empty() && inner.by_certificate.is_empty() && inner.by_client.is_empty());

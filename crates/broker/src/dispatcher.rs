@@ -1,4 +1,6 @@
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +21,7 @@ pub(crate) struct Dispatcher {
     registry: Arc<dyn Registry>,
     router: Arc<Router>,
     connections: Arc<Connections>,
-    appended: Arc<Appended>,
+    tail: Arc<Tail>,
     events_per_batch: u32,
     delivery_timeout: Duration,
 }
@@ -38,9 +40,28 @@ const MARK_PAUSE: Duration = Duration::from_millis(100);
 /// How long the dispatcher waits after the registry has failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Says that there is something in the outbox.
-#[derive(Default)]
-struct Appended(Notify);
+/// The end of the outbox, kept in memory as it is committed, so that it need not be read back: a read after each commit
+/// would cost as much as the commit.
+struct Tail {
+    waiting: Mutex<Waiting>,
+    came: Notify,
+    events_max: usize,
+}
+
+/// What waits in the outbox.
+struct Waiting {
+    events: VecDeque<PendingEvent>,
+    /// There is more behind `events`, which only the outbox itself has.
+    has_more: bool,
+}
+
+/// What is to be published next.
+enum Next {
+    Events(VecDeque<PendingEvent>),
+    /// What the outbox has behind the last event that was published.
+    Outbox,
+    Nothing,
+}
 
 impl Dispatcher {
     pub(crate) fn new(
@@ -49,50 +70,69 @@ impl Dispatcher {
         connections: Arc<Connections>,
         limits: &Limits,
     ) -> Self {
-        let appended = Arc::new(Appended::default());
-        registry.observe(Arc::clone(&appended) as Arc<dyn CommitObserver>);
-        let Limits { events_per_batch, delivery_timeout, .. } = *limits;
-        Self { registry, router, connections, appended, events_per_batch, delivery_timeout }
+        let Limits { events_per_batch, events_waiting_max, delivery_timeout, .. } = *limits;
+        let tail = Arc::new(Tail::new(events_waiting_max));
+        registry.observe(Arc::clone(&tail) as Arc<dyn CommitObserver>);
+        Self { registry, router, connections, tail, events_per_batch, delivery_timeout }
     }
 
     /// Runs until it is cancelled. What a crash keeps from being marked as delivered is published again.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut published = Published::default();
-        loop {
+        while !stop.is_cancelled() {
             let mut retry_at = None;
-            let more = self.dispatch(&mut published).await.unwrap_or_else(|problem| {
-                let error: &dyn std::error::Error = &problem;
-                error!(error, "events cannot be read; this is tried again");
-                retry_at = Some(Instant::now() + RETRY_PAUSE);
-                false
-            });
+            match self.tail.next() {
+                Next::Events(events) => self.publish_each(events, &mut published).await,
+                Next::Outbox => {
+                    if let Err(problem) = self.publish_outbox(&mut published).await {
+                        let error: &dyn std::error::Error = &problem;
+                        error!(error, "events cannot be read; this is tried again");
+                        self.tail.waiting().has_more = true;
+                        retry_at = Some(Instant::now() + RETRY_PAUSE);
+                    }
+                }
+                Next::Nothing => {
+                    tokio::select! {
+                        () = self.tail.came.notified() => {}
+                        () = sleep_until(published.mark_at) => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+            }
             if published.mark_at.is_some_and(|mark_at| mark_at <= Instant::now()) {
                 self.mark(&mut published).await;
             }
-            if !more || stop.is_cancelled() {
-                let mark_at = published.mark_at;
+            if retry_at.is_some() {
                 tokio::select! {
-                    () = self.appended.0.notified(), if retry_at.is_none() => {}
-                    () = sleep_until(retry_at), if retry_at.is_some() => {}
-                    () = sleep_until(mark_at) => {}
-                    () = stop.cancelled() => return self.mark(&mut published).await,
+                    () = sleep_until(retry_at) => {}
+                    () = stop.cancelled() => {}
                 }
             }
         }
+        self.mark(&mut published).await;
     }
 
-    /// Publishes one batch. Whether there may be more.
-    async fn dispatch(&self, published: &mut Published) -> Result<bool, StorageError> {
-        let events = self.registry.pending_events(published.last, self.events_per_batch).await?;
-        let Some(last) = events.last().map(|event| event.id) else {
-            return Ok(false);
-        };
-        for event in events {
-            self.publish(event).await;
+    /// Publishes what the outbox has behind the last event that was published, batch by batch.
+    async fn publish_outbox(&self, published: &mut Published) -> Result<(), StorageError> {
+        loop {
+            let events = self.registry.pending_events(published.last, self.events_per_batch).await?;
+            if events.is_empty() {
+                return Ok(());
+            }
+            self.publish_each(events, published).await;
         }
-        published.last = Some(last);
-        published.mark_at.get_or_insert_with(|| Instant::now() + MARK_PAUSE);
-        Ok(true)
+    }
+
+    /// Publishes events, except those that were read from the outbox before they were heard of.
+    async fn publish_each(&self, events: impl IntoIterator<Item = PendingEvent>, published: &mut Published) {
+        for event in events {
+            let id = event.id;
+            if published.last.is_none_or(|last| last < id) {
+                self.publish(event).await;
+                published.last = Some(id);
+                published.mark_at.get_or_insert_with(|| Instant::now() + MARK_PAUSE);
+            }
+        }
     }
 
     /// Marks what was published as delivered. If that fails it is tried again, and what a crash leaves unmarked is
@@ -117,11 +157,44 @@ impl Dispatcher {
     }
 }
 
-impl CommitObserver for Appended {
-    fn committed(&self, changes: &[Change]) {
-        if changes.iter().any(|change| matches!(change, Change::Event(_))) {
-            self.0.notify_one();
+impl Tail {
+    /// Nothing is known of what earlier runs have left in the outbox.
+    fn new(events_max: usize) -> Self {
+        let waiting = Mutex::new(Waiting { events: VecDeque::new(), has_more: true });
+        Self { waiting, came: Notify::new(), events_max }
+    }
+
+    /// Takes what is next. An event that comes from now on is heard of, so that none is between what the outbox has and what
+    /// is heard.
+    fn next(&self) -> Next {
+        let mut waiting = self.waiting();
+        if !waiting.events.is_empty() {
+            Next::Events(mem::take(&mut waiting.events))
+        } else if mem::take(&mut waiting.has_more) {
+            Next::Outbox
+        } else {
+            Next::Nothing
         }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CommitObserver for Tail {
+    fn committed(&self, _changes: &[Change]) {}
+
+    fn appended(&self, event: &PendingEvent) {
+        let mut waiting = self.waiting();
+        if waiting.events.len() >= self.events_max {
+            waiting.has_more = true;
+        }
+        if !waiting.has_more {
+            waiting.events.push_back(event.clone());
+        }
+        drop(waiting);
+        self.came.notify_one();
     }
 }
 
@@ -155,7 +228,7 @@ mod tests {
 
     impl Subscriber {
         fn of(router: &Router) -> Self {
-            let entry = Arc::new(Connections::default()).enter(CertificateId::from_sha256([0; 32]));
+            let entry = Arc::new(Connections::default()).enter(CertificateId::from_sha256([0; 32]), None);
             let (sender, deliveries) = mpsc::channel(8);
             router.enter(entry.id(), sender);
             let filter = TopicFilter::parse("$aws/events/certificates/registered/#").unwrap();
@@ -173,7 +246,7 @@ mod tests {
     }
 
     fn dispatcher(registry: &Arc<dyn Registry>, router: &Arc<Router>) -> Dispatcher {
-        let limits = Limits { events_per_batch: 2, ..Limits::default() };
+        let limits = Limits { events_per_batch: 2, events_waiting_max: 3, ..Limits::default() };
         Dispatcher::new(Arc::clone(registry), Arc::clone(router), Arc::default(), &limits)
     }
 
@@ -215,5 +288,28 @@ mod tests {
             () = dispatcher(&registry, &router).run(CancellationToken::new()) => panic!("the dispatcher ended"),
             number = subscriber.next() => assert_eq!(number, 1),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_beyond_the_limit_are_read_from_the_outbox_in_their_order() {
+        let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::new());
+        let router = Arc::new(Router::new());
+        let mut subscriber = Subscriber::of(&router);
+        let dispatcher = dispatcher(&registry, &router);
+        assert!(matches!(dispatcher.tail.next(), Next::Outbox));
+        for number in 1..=7 {
+            append(&*registry, number).await;
+        }
+        let stop = CancellationToken::new();
+        let events = async {
+            for number in 1..=7 {
+                assert_eq!(subscriber.next().await, number);
+            }
+            append(&*registry, 8).await;
+            assert_eq!(subscriber.next().await, 8);
+            stop.cancel();
+        };
+        tokio::join!(dispatcher.run(stop.clone()), events);
+        assert_eq!(registry.pending_events(None, 10).await.unwrap(), []);
     }
 }

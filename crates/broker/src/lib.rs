@@ -8,13 +8,21 @@ mod admission;
 mod connection;
 mod connections;
 mod dispatcher;
+mod explainer;
+mod facts;
+mod gathering;
 mod handshake;
+mod known_certificates;
 mod limits;
 mod listener;
 mod policies;
 mod principals;
+mod publisher;
 mod rejections;
 mod routing;
+#[cfg(test)]
+mod tests;
+mod touched;
 mod trust_anchors;
 
 use std::io;
@@ -25,7 +33,7 @@ use std::time::Duration;
 use landfall_model::{Clock, Scope, TopicFilter};
 use landfall_mqtt::{Message, QoS, SubscriptionOptions};
 use landfall_pki::{ServerTls, ServerTlsError};
-use landfall_registration::Settings;
+use landfall_registration::{InactiveCaDevices, Settings};
 use landfall_registry::{CommitObserver, Registry, StorageError};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
@@ -35,15 +43,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use crate::admission::Registrar;
+pub use crate::explainer::{ClientIdSource, ExplainError, Explained, Explainer};
 pub use crate::limits::Limits;
+pub use crate::publisher::Publisher;
 pub use crate::rejections::{HandshakeRejection, HandshakeRejections};
 
 use crate::admission::Admissions;
 use crate::connections::Connections;
 use crate::dispatcher::Dispatcher;
+use crate::known_certificates::KnownCertificates;
 use crate::policies::PolicyDocuments;
 use crate::principals::RecentPrincipals;
 use crate::routing::{Delivery, Router};
+use crate::touched::Touches;
 use crate::trust_anchors::TrustAnchorsKeeper;
 
 /// How a broker is set up.
@@ -58,6 +70,11 @@ pub struct Config {
     pub scope: Scope,
     /// Who provisions devices.
     pub registrar: Registrar,
+    /// What becomes of registered devices when their CA certificate is set INACTIVE.
+    pub inactive_ca_devices: InactiveCaDevices,
+    /// Whether MQTT 5 clients are told which statement denies them, or what comes nearest to allowing it. It tells a device
+    /// about policies that are none of its business.
+    pub policy_reasons: bool,
     /// How long a first connection waits for its registration; zero closes it as AWS does.
     pub first_connect_hold: Duration,
     /// The limits.
@@ -113,6 +130,7 @@ pub(crate) struct Shared {
 pub(crate) struct SharedConfig {
     limits: Limits,
     first_connect_hold: Duration,
+    policy_reasons: bool,
 }
 
 /// Messages for a subscriber in this process.
@@ -134,21 +152,37 @@ impl Broker {
         clock: Arc<dyn Clock>,
         tracker: TaskTracker,
     ) -> Result<Self, BuildError> {
-        let Config { listen, certificate, key, scope, registrar, first_connect_hold, limits } = config;
+        let Config {
+            listen,
+            certificate,
+            key,
+            scope,
+            registrar,
+            inactive_ca_devices,
+            policy_reasons,
+            first_connect_hold,
+            limits,
+        } = config;
         let listen_error = |source| BuildError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
-        // Before the connections: see there.
-        let principals = Arc::new(RecentPrincipals::new(limits.recent_principals_max));
+        // In this order: see each.
+        let touches = Arc::new(Touches::new());
+        registry.observe(Arc::clone(&touches) as Arc<dyn CommitObserver>);
+        let principals = Arc::new(RecentPrincipals::new(Arc::clone(&touches), limits.recent_principals_max));
         registry.observe(Arc::clone(&principals) as Arc<dyn CommitObserver>);
-        let connections = Arc::new(Connections::default());
+        let known = Arc::new(KnownCertificates::new(limits.known_certificates_max));
+        registry.observe(Arc::clone(&known) as Arc<dyn CommitObserver>);
+        let connections = Arc::new(Connections::new(touches, inactive_ca_devices));
         registry.observe(Arc::clone(&connections) as Arc<dyn CommitObserver>);
         let router = Arc::new(Router::new());
         let admissions = Admissions {
             registry: Arc::clone(&registry),
             principals,
+            known,
             clock: Arc::clone(&clock),
             registrar,
+            inactive_ca_devices,
             settings,
             account: scope.account.clone(),
             attempts_max: limits.admission_attempts_max,
@@ -158,7 +192,7 @@ impl Broker {
             tls: ServerTls::new(certificate, key)?,
             anchors: TrustAnchorsKeeper::start(&registry).await?,
             admissions: Arc::new(admissions),
-            policies: PolicyDocuments::new(Arc::clone(&registry)),
+            policies: PolicyDocuments::start(&registry),
             connections,
             router: Arc::clone(&router),
             rejections: Arc::new(HandshakeRejections::new(&limits)),
@@ -167,7 +201,7 @@ impl Broker {
             open: Arc::new(Semaphore::new(limits.connections_max)),
             holds: Arc::new(Semaphore::new(limits.held_connections_max)),
             tracker,
-            config: SharedConfig { first_connect_hold, limits },
+            config: SharedConfig { limits, first_connect_hold, policy_reasons },
         };
         let connections = Arc::clone(&shared.connections);
         let dispatcher = Dispatcher::new(registry, router, connections, &shared.config.limits);
@@ -179,15 +213,30 @@ impl Broker {
         self.address
     }
 
-    /// The last connections whose chains were not verified.
+    /// The last connections that were turned away and are not in the registration log.
     pub fn rejections(&self) -> Arc<HandshakeRejections> {
         Arc::clone(&self.shared.rejections)
+    }
+
+    /// Explains what devices may do.
+    pub fn explainer(&self) -> Explainer {
+        Explainer::new(Arc::clone(&self.shared))
+    }
+
+    /// Publishes from within this process.
+    pub fn publisher(&self) -> Publisher {
+        let Shared { router, connections, config, .. } = &*self.shared;
+        Publisher {
+            router: Arc::clone(router),
+            connections: Arc::clone(connections),
+            delivery_timeout: config.limits.delivery_timeout,
+        }
     }
 
     /// Subscribes from within this process. No policy is asked.
     pub fn subscribe(&self, filter: &TopicFilter) -> Subscription {
         // An entry of no certificate: nothing ends it but its drop.
-        let entry = self.shared.connections.enter(landfall_model::CertificateId::from_sha256([0; 32]));
+        let entry = self.shared.connections.enter(landfall_model::CertificateId::from_sha256([0; 32]), None);
         let (sender, deliveries) = mpsc::channel(self.shared.config.limits.outbound_messages_max);
         self.shared.router.enter(entry.id(), sender);
         self.shared.router.subscribe(entry.id(), filter, SubscriptionOptions::with_qos(QoS::AtLeastOnce));
@@ -199,6 +248,10 @@ impl Broker {
         let Self { shared, listener, dispatcher, .. } = self;
         let tracker = shared.tracker.clone();
         tracker.spawn(dispatcher.run(stopping.clone()));
+        let (admissions, stop) = (Arc::clone(&shared.admissions), stopping.clone());
+        tracker.spawn(async move { stop.run_until_cancelled(admissions.get_to_know()).await });
+        let (connections, stop) = (Arc::clone(&shared.connections), stopping.clone());
+        tracker.spawn(async move { stop.run_until_cancelled(connections.sweep()).await });
         tracker.spawn(listener::accept(shared, listener, stopping.clone()));
     }
 }

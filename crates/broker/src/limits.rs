@@ -32,6 +32,9 @@ pub struct Limits {
     pub closing_timeout: Duration,
     /// How many principals are remembered, so that their devices need no read of the registry. Some make room for more.
     pub recent_principals_max: usize,
+    /// How many registered certificates are known by a part of their ids, 16 bytes each. With more, a device that is seen for
+    /// the first time costs a read.
+    pub known_certificates_max: usize,
     /// How many rejected chains are remembered. The oldest makes room.
     pub rejections_max: usize,
     /// How many rejected chains a second are remembered and logged. More are only counted.
@@ -41,6 +44,8 @@ pub struct Limits {
     pub admission_attempts_max: u32,
     /// How many events the dispatcher takes from the outbox at once.
     pub events_per_batch: u32,
+    /// How many committed events wait in memory for the dispatcher. It reads more from the outbox.
+    pub events_waiting_max: usize,
     /// The limits of one MQTT session.
     pub session: landfall_mqtt::SessionLimits,
 }
@@ -61,10 +66,12 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(30),
             closing_timeout: Duration::from_secs(1),
             recent_principals_max: 100_000,
+            known_certificates_max: 10_000_000,
             rejections_max: 1_000,
             rejections_per_second_max: 100,
             admission_attempts_max: 8,
             events_per_batch: 256,
+            events_waiting_max: 4_096,
             session: landfall_mqtt::SessionLimits::default(),
         }
     }

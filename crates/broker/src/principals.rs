@@ -1,80 +1,80 @@
 //! The principals that connected or were activated last, so that a known device needs no read of the registry.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use landfall_model::{CertificateId, Principal};
-use landfall_registry::{CertificateChange, Change, CommitObserver, PolicyChange, ThingChange};
+use landfall_model::{CaCertificateId, CertificateId, Principal};
+use landfall_registry::{Change, CommitObserver};
 
-/// Recent principals of ACTIVE certificates, each as of the last commit that this process has heard of.
+use crate::touched::{AsOf, Touches};
+
+/// Recent principals of ACTIVE certificates, each with the moment as of which it was read. One that was touched since does
+/// not count any more.
 ///
 /// It has to observe commits before whatever ends connections does: a connection that found a principal here before it was
-/// forgotten is then found there.
+/// touched is then found there.
 pub(crate) struct RecentPrincipals {
-    shards: Vec<Mutex<Shard>>,
+    touches: Arc<Touches>,
+    shards: Vec<Mutex<HashMap<CertificateId, Admitted>>>,
     /// How many principals one shard keeps. When it is full it forgets all.
     shard_max: usize,
 }
 
-#[derive(Default)]
-struct Shard {
-    /// Goes up with each change of a certificate of the shard.
-    generation: u64,
-    principals: HashMap<CertificateId, Principal>,
+/// A principal that may connect, as of a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Admitted {
+    pub(crate) principal: Principal,
+    pub(crate) as_of: AsOf,
 }
 
 /// What is known of a certificate.
 pub(crate) enum Recent {
     /// It is ACTIVE.
-    Known(Principal),
-    /// It has to be read, and may then be remembered under this generation.
-    Unknown(Generation),
+    Known(Admitted),
+    /// It has to be read; what is read is as of this moment.
+    Unknown(AsOf),
 }
-
-/// When the registry was read.
-#[derive(Clone, Copy)]
-pub(crate) struct Generation(u64);
 
 /// Among how many locks the principals are spread.
 const SHARDS: usize = 64;
 
 impl RecentPrincipals {
-    pub(crate) fn new(principals_max: usize) -> Self {
+    pub(crate) fn new(touches: Arc<Touches>, principals_max: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, shard_max: principals_max.div_ceil(SHARDS) }
+        Self { touches, shards, shard_max: principals_max.div_ceil(SHARDS) }
     }
 
-    /// Looks a certificate up, before the registry is read for it.
-    pub(crate) fn look_up(&self, id: CertificateId) -> Recent {
-        let shard = self.shard(id);
-        match shard.principals.get(&id) {
-            Some(principal) => Recent::Known(principal.clone()),
-            None => Recent::Unknown(Generation(shard.generation)),
+    /// Looks a certificate up, before the registry is read for it. With a CA certificate, the status of that counts too.
+    pub(crate) fn look_up(&self, id: CertificateId, ca: Option<CaCertificateId>) -> Recent {
+        let now = self.touches.now();
+        let is_outdated = |principal, as_of| {
+            self.touches.is_touched(principal, as_of)
+                || ca.is_some_and(|ca| self.touches.is_ca_touched(ca, as_of))
+        };
+        match self.shard(id).get(&id) {
+            Some(Admitted { principal, as_of }) if !is_outdated(principal, *as_of) => {
+                Recent::Known(Admitted { principal: principal.clone(), as_of: now })
+            }
+            Some(_) | None => Recent::Unknown(now),
         }
     }
 
-    /// Remembers what was read, unless a certificate of its shard has changed since `generation`.
-    pub(crate) fn remember(&self, principal: &Principal, Generation(generation): Generation) {
-        let mut shard = self.shard(principal.certificate);
-        if shard.generation == generation {
-            self.insert(&mut shard, principal);
-        }
+    /// Now, as [`Admitted::as_of`] counts.
+    pub(crate) fn now(&self) -> AsOf {
+        self.touches.now()
     }
 
-    fn insert(&self, shard: &mut Shard, principal: &Principal) {
-        if shard.principals.len() >= self.shard_max {
-            shard.principals.clear();
-        }
-        shard.principals.insert(principal.certificate, principal.clone());
-    }
-
-    fn forget(&self, id: CertificateId) {
+    /// Remembers what was read.
+    pub(crate) fn remember(&self, admitted: Admitted) {
+        let id = admitted.principal.certificate;
         let mut shard = self.shard(id);
-        shard.generation += 1;
-        shard.principals.remove(&id);
+        if shard.len() >= self.shard_max {
+            shard.clear();
+        }
+        shard.insert(id, admitted);
     }
 
-    fn shard(&self, id: CertificateId) -> MutexGuard<'_, Shard> {
+    fn shard(&self, id: CertificateId) -> MutexGuard<'_, HashMap<CertificateId, Admitted>> {
         let [first, ..] = *id.as_bytes();
         let shard = &self.shards[usize::from(first) % SHARDS];
         shard.lock().unwrap_or_else(PoisonError::into_inner)
@@ -82,101 +82,97 @@ impl RecentPrincipals {
 }
 
 impl CommitObserver for RecentPrincipals {
-    fn committed(&self, changes: &[Change]) {
-        for change in changes {
-            match change {
-                Change::Certificate(change) => match change {
-                    CertificateChange::Activate { id, .. }
-                    | CertificateChange::SetStatus { id, .. }
-                    | CertificateChange::AttachThing { id, .. }
-                    | CertificateChange::AttachPolicy { id, .. } => self.forget(*id),
-                    CertificateChange::Insert(certificate) => self.forget(certificate.id),
-                },
-                // None of these changes what is attached to a certificate that is known already.
-                Change::Policy(PolicyChange::Ensure(_))
-                | Change::Thing(ThingChange::Insert(_))
-                | Change::CaCertificate(_)
-                | Change::EnsureRegistrationCode(_)
-                | Change::EnsureThingType(_)
-                | Change::Event(_)
-                | Change::EventsDelivered(_)
-                | Change::Expect(_)
-                | Change::Record(_) => {}
-            }
-        }
-    }
+    fn committed(&self, _changes: &[Change]) {}
 
     /// As of this very commit, and in its turn: no other can have come in between.
     fn activated(&self, principal: &Principal) {
-        let mut shard = self.shard(principal.certificate);
-        self.insert(&mut shard, principal);
+        self.remember(Admitted { principal: principal.clone(), as_of: self.touches.now() });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use landfall_model::{CertificateStatus, UnixTime};
+    use landfall_model::{CaStatus, CertificateStatus, UnixTime};
+    use landfall_registry::{CaCertificateChange, CertificateChange};
 
     use super::*;
 
     const ID: CertificateId = CertificateId::from_sha256([1; 32]);
 
+    fn recent(principals_max: usize) -> RecentPrincipals {
+        RecentPrincipals::new(Arc::new(Touches::new()), principals_max)
+    }
+
     fn principal(id: CertificateId) -> Principal {
         Principal { certificate: id, things: Vec::new(), policies: Vec::new() }
     }
 
-    fn revoked(id: CertificateId) -> [Change; 1] {
+    fn revoke(recent: &RecentPrincipals, id: CertificateId) {
         let (status, at) = (CertificateStatus::Revoked, UnixTime::from_secs(1));
-        [Change::Certificate(CertificateChange::SetStatus { id, status, at })]
+        recent.touches.note(&[Change::Certificate(CertificateChange::SetStatus { id, status, at })]);
     }
 
-    fn is_known(recent: &RecentPrincipals, id: CertificateId) -> bool {
-        matches!(recent.look_up(id), Recent::Known(_))
-    }
-
-    fn generation(recent: &RecentPrincipals) -> Generation {
-        match recent.look_up(ID) {
-            Recent::Unknown(generation) => generation,
-            Recent::Known(_) => panic!("it is known"),
+    fn as_of(recent: &RecentPrincipals) -> Option<AsOf> {
+        match recent.look_up(ID, None) {
+            Recent::Unknown(as_of) => Some(as_of),
+            Recent::Known(_) => None,
         }
     }
 
     #[test]
-    fn a_change_of_the_certificate_is_forgotten_at_once() {
-        let recent = RecentPrincipals::new(1_000);
-        recent.remember(&principal(ID), generation(&recent));
-        assert!(is_known(&recent, ID));
-        recent.committed(&revoked(ID));
-        assert!(!is_known(&recent, ID));
+    fn a_principal_that_was_touched_is_not_known_any_more() {
+        let recent = recent(1_000);
+        let before = as_of(&recent).unwrap();
+        recent.remember(Admitted { principal: principal(ID), as_of: before });
+        assert_eq!(as_of(&recent), None);
+        revoke(&recent, ID);
+        assert!(as_of(&recent).is_some_and(|now| now > before));
     }
 
     #[test]
-    fn what_was_read_before_a_change_is_not_remembered_after_it() {
-        let recent = RecentPrincipals::new(1_000);
-        let before = generation(&recent);
-        recent.committed(&revoked(ID));
-        recent.remember(&principal(ID), before);
-        assert!(!is_known(&recent, ID));
+    fn what_was_read_before_a_change_does_not_count_after_it() {
+        let recent = recent(1_000);
+        let before = as_of(&recent).unwrap();
+        revoke(&recent, ID);
+        recent.remember(Admitted { principal: principal(ID), as_of: before });
+        assert!(as_of(&recent).is_some());
+    }
+
+    #[test]
+    fn a_ca_certificate_counts_where_it_is_asked_about() {
+        let recent = recent(1_000);
+        let ca = CaCertificateId::from_sha256([3; 32]);
+        recent.activated(&principal(ID));
+        let (status, at) = (Some(CaStatus::Inactive), UnixTime::from_secs(1));
+        recent.touches.note(&[Change::CaCertificate(CaCertificateChange::Update {
+            id: ca,
+            status,
+            auto_registration: None,
+            at,
+        })]);
+        assert!(matches!(recent.look_up(ID, None), Recent::Known(_)));
+        assert!(matches!(recent.look_up(ID, Some(ca)), Recent::Unknown(_)));
+        let other = CaCertificateId::from_sha256([4; 32]);
+        assert!(matches!(recent.look_up(ID, Some(other)), Recent::Known(_)));
     }
 
     #[test]
     fn an_activation_is_remembered_until_the_next_change() {
-        let recent = RecentPrincipals::new(1_000);
+        let recent = recent(1_000);
         let at = UnixTime::from_secs(1);
-        recent.committed(&[Change::Certificate(CertificateChange::Activate { id: ID, at })]);
+        recent.touches.note(&[Change::Certificate(CertificateChange::Activate { id: ID, at })]);
         recent.activated(&principal(ID));
-        assert!(is_known(&recent, ID));
-        recent.committed(&revoked(ID));
-        assert!(!is_known(&recent, ID));
+        assert_eq!(as_of(&recent), None);
+        revoke(&recent, ID);
+        assert!(as_of(&recent).is_some());
     }
 
     #[test]
     fn the_number_of_principals_is_bounded() {
-        let recent = RecentPrincipals::new(SHARDS);
+        let recent = recent(SHARDS);
         for number in 0..=u8::MAX {
             recent.activated(&principal(CertificateId::from_sha256([number; 32])));
         }
-        let known = recent.shards.iter().map(|shard| shard.lock().unwrap().principals.len()).sum::<usize>();
-        assert_eq!(known, SHARDS);
+        assert_eq!(recent.shards.iter().map(|shard| shard.lock().unwrap().len()).sum::<usize>(), SHARDS);
     }
 }

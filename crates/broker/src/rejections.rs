@@ -7,7 +7,8 @@ use tracing::info;
 
 use crate::Limits;
 
-/// A connection that ended before its chain was verified.
+/// A connection that ended before its chain was verified, whose policies do not let it connect, or whose certificate,
+/// registered without a CA certificate, may not connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HandshakeRejection {
     /// When.
@@ -20,8 +21,9 @@ pub struct HandshakeRejection {
     pub message: String,
 }
 
-/// The last connections that ended before their chains were verified. In memory only, bounded and rate-limited, so that
-/// nobody without a certificate of ours can fill the disk or the log.
+/// The last connections that were turned away and have no place in the registration log, which is about devices of registered
+/// CA certificates. In memory only, bounded and rate-limited, so that nobody without a certificate of ours can fill the
+/// disk or the log.
 pub struct HandshakeRejections {
     inner: Mutex<Inner>,
     capacity: usize,
@@ -49,6 +51,17 @@ impl HandshakeRejections {
 
     /// Remembers a rejection and logs it, unless there were too many in its second.
     pub(crate) fn push(&self, rejection: HandshakeRejection) {
+        self.add(rejection, |HandshakeRejection { at: _, peer, code, message }| {
+            info!(client.addr = %peer, code, reason = message, "connection rejected");
+        });
+    }
+
+    /// Remembers a rejection that was logged already, unless there were too many in its second.
+    pub(crate) fn remember(&self, rejection: HandshakeRejection) {
+        self.add(rejection, |_| {});
+    }
+
+    fn add(&self, rejection: HandshakeRejection, log: impl FnOnce(&HandshakeRejection)) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let second = rejection.at.as_secs();
         if second != inner.second {
@@ -63,8 +76,7 @@ impl HandshakeRejections {
             return;
         }
         inner.in_second += 1;
-        let HandshakeRejection { at: _, peer, code, message } = &rejection;
-        info!(client.addr = %peer, code, reason = message, "handshake rejected");
+        log(&rejection);
         if inner.last.len() >= self.capacity {
             inner.last.pop_front();
         }

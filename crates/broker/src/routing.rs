@@ -160,7 +160,7 @@ mod tests {
     async fn a_subscriber_that_makes_no_room_is_ended_and_the_publisher_goes_on() {
         let connections = Arc::new(Connections::default());
         let router = Router::new();
-        let entry = connections.enter(CertificateId::from_sha256([1; 32]));
+        let entry = connections.enter(CertificateId::from_sha256([1; 32]), None);
         let (sender, _deliveries) = mpsc::channel(1);
         router.enter(entry.id(), sender);
         let options = SubscriptionOptions::with_qos(QoS::AtLeastOnce);
@@ -176,7 +176,7 @@ mod tests {
     async fn a_publisher_waits_until_there_is_room() {
         let connections = Arc::new(Connections::default());
         let router = Router::new();
-        let entry = connections.enter(CertificateId::from_sha256([1; 32]));
+        let entry = connections.enter(CertificateId::from_sha256([1; 32]), None);
         let (sender, mut deliveries) = mpsc::channel(1);
         router.enter(entry.id(), sender);
         let options = SubscriptionOptions::with_qos(QoS::AtLeastOnce);
@@ -197,7 +197,7 @@ mod tests {
     fn what_does_not_fit_is_dropped_and_counted_with_quality_of_service_0() {
         let connections = Arc::new(Connections::default());
         let router = Router::new();
-        let entry = connections.enter(CertificateId::from_sha256([1; 32]));
+        let entry = connections.enter(CertificateId::from_sha256([1; 32]), None);
         let (sender, _deliveries) = mpsc::channel(1);
         router.enter(entry.id(), sender);
         let options = SubscriptionOptions::with_qos(QoS::AtMostOnce);

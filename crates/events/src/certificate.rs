@@ -1,5 +1,5 @@
 use landfall_model::{AccountId, CaCertificateId, CertificateId, TopicName, UnixTime};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A certificate was registered by its device's first connection, or connected again while it was pending.
 ///
@@ -23,7 +23,7 @@ impl CertificateRegistered {
 
     /// The status is that of the moment of registration, and `certificateRegistrationTimestamp` is null, both as AWS
     /// IoT sends them.
-    pub(crate) fn payload(&self) -> Vec<u8> {
+    pub(crate) fn payload(&self) -> Value {
         json!({
             "certificateId": self.certificate.to_string(),
             "caCertificateId": self.ca.to_string(),
@@ -32,15 +32,13 @@ impl CertificateRegistered {
             "awsAccountId": self.account.as_str(),
             "certificateRegistrationTimestamp": null,
         })
-        .to_string()
-        .into_bytes()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Event;
+    use crate::{Event, EventId};
 
     #[test]
     fn the_registration_event_is_that_of_aws() {
@@ -51,6 +49,6 @@ mod tests {
             at: UnixTime::from_millis(1_552_000_000_123),
         });
         insta::assert_snapshot!(event.topic().as_str(), @"$aws/events/certificates/registered/2222222222222222222222222222222222222222222222222222222222222222");
-        insta::assert_snapshot!(String::from_utf8(event.payload()).unwrap(), @r#"{"certificateId":"1111111111111111111111111111111111111111111111111111111111111111","caCertificateId":"2222222222222222222222222222222222222222222222222222222222222222","timestamp":1552000000123,"certificateStatus":"PENDING_ACTIVATION","awsAccountId":"000000000000","certificateRegistrationTimestamp":null}"#);
+        insta::assert_snapshot!(String::from_utf8(event.payload(EventId::new(7))).unwrap(), @r#"{"certificateId":"1111111111111111111111111111111111111111111111111111111111111111","caCertificateId":"2222222222222222222222222222222222222222222222222222222222222222","timestamp":1552000000123,"certificateStatus":"PENDING_ACTIVATION","awsAccountId":"000000000000","certificateRegistrationTimestamp":null}"#);
     }
 }

@@ -1,10 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use thiserror::Error;
-
 use crate::certificate::parse_digest;
-use crate::{CertificateDer, InvalidId, UnixTime, Validity};
+use crate::{CertificateDer, GenerationId, InvalidId, UnixTime, UnknownWord, Validity};
 
 /// The id of a CA certificate: the SHA-256 of its DER, written as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +23,8 @@ pub struct CaCertificate {
     pub der: CertificateDer,
     /// From when to when it is valid.
     pub validity: Validity,
+    /// Goes up by one with each change, from 1: AWS IoT's `customerVersion`.
+    pub version: u64,
     /// When it was registered.
     pub registered_at: UnixTime,
     /// When it last changed.
@@ -49,23 +49,13 @@ pub enum AutoRegistration {
     Disable,
 }
 
-/// How a CA certificate was registered.
+/// How a certificate or CA certificate was registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateMode {
-    /// With a verification certificate that proves possession of the CA's key.
+    /// With a verification certificate that proves possession of the CA's key, or by such a CA certificate.
     Default,
-    /// Without a proof, for clients that send a server name.
+    /// Without a proof or without a CA certificate, for clients that send a server name.
     SniOnly,
-}
-
-/// A word that names no status.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{found:?} is none of {known}")]
-pub struct UnknownStatus {
-    /// What was found.
-    pub found: String,
-    /// The words that are known.
-    pub known: &'static str,
 }
 
 impl CaCertificateId {
@@ -77,6 +67,13 @@ impl CaCertificateId {
     /// The SHA-256.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+impl CaCertificate {
+    /// The id of its present state.
+    pub fn generation_id(&self) -> GenerationId {
+        GenerationId::of_ca_certificate(&self.id, self.version)
     }
 }
 
@@ -93,11 +90,11 @@ impl CaStatus {
     ///
     /// # Errors
     /// The word is neither ACTIVE nor INACTIVE.
-    pub fn parse(word: &str) -> Result<Self, UnknownStatus> {
+    pub fn parse(word: &str) -> Result<Self, UnknownWord> {
         match word {
             "ACTIVE" => Ok(Self::Active),
             "INACTIVE" => Ok(Self::Inactive),
-            _ => Err(UnknownStatus { found: word.to_owned(), known: "ACTIVE, INACTIVE" }),
+            _ => Err(UnknownWord::new(word, "ACTIVE, INACTIVE")),
         }
     }
 }
@@ -115,11 +112,11 @@ impl AutoRegistration {
     ///
     /// # Errors
     /// The word is neither ENABLE nor DISABLE.
-    pub fn parse(word: &str) -> Result<Self, UnknownStatus> {
+    pub fn parse(word: &str) -> Result<Self, UnknownWord> {
         match word {
             "ENABLE" => Ok(Self::Enable),
             "DISABLE" => Ok(Self::Disable),
-            _ => Err(UnknownStatus { found: word.to_owned(), known: "ENABLE, DISABLE" }),
+            _ => Err(UnknownWord::new(word, "ENABLE, DISABLE")),
         }
     }
 }
@@ -130,6 +127,18 @@ impl CertificateMode {
         match self {
             Self::Default => "DEFAULT",
             Self::SniOnly => "SNI_ONLY",
+        }
+    }
+
+    /// The mode by AWS IoT's word.
+    ///
+    /// # Errors
+    /// The word is neither DEFAULT nor SNI_ONLY.
+    pub fn parse(word: &str) -> Result<Self, UnknownWord> {
+        match word {
+            "DEFAULT" => Ok(Self::Default),
+            "SNI_ONLY" => Ok(Self::SniOnly),
+            _ => Err(UnknownWord::new(word, "DEFAULT, SNI_ONLY")),
         }
     }
 }

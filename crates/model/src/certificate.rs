@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::{CaCertificateId, CreationId, UnixTime, UnknownStatus};
+use crate::{CaCertificateId, CertificateMode, CreationId, GenerationId, UnixTime, UnknownWord};
 
 /// The id of a certificate: the SHA-256 of its DER, written as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,12 +19,16 @@ pub struct Certificate {
     pub ca: Option<CaCertificateId>,
     /// What may be done with it.
     pub status: CertificateStatus,
+    /// How it was registered.
+    pub mode: CertificateMode,
     /// What its issuer signed: no other registered certificate has the same.
     pub signed_part: SignedPart,
     /// The certificate itself.
     pub der: CertificateDer,
     /// From when to when it is valid.
     pub validity: Validity,
+    /// Goes up by one with each change of the status, from 1: AWS IoT's `customerVersion`.
+    pub version: u64,
     /// When it was registered.
     pub registered_at: UnixTime,
     /// When its status last changed.
@@ -87,6 +91,13 @@ impl CertificateId {
     }
 }
 
+impl Certificate {
+    /// The id of its present state.
+    pub fn generation_id(&self) -> GenerationId {
+        GenerationId::of_certificate(&self.id, self.version)
+    }
+}
+
 impl SignedPart {
     /// The part with this SHA-256.
     pub const fn from_sha256(digest: [u8; 32]) -> Self {
@@ -114,12 +125,12 @@ impl CertificateStatus {
     ///
     /// # Errors
     /// The word is none of ACTIVE, INACTIVE and REVOKED, the statuses that can be set.
-    pub fn parse_settable(word: &str) -> Result<Self, UnknownStatus> {
+    pub fn parse_settable(word: &str) -> Result<Self, UnknownWord> {
         match word {
             "ACTIVE" => Ok(Self::Active),
             "INACTIVE" => Ok(Self::Inactive),
             "REVOKED" => Ok(Self::Revoked),
-            _ => Err(UnknownStatus { found: word.to_owned(), known: "ACTIVE, INACTIVE, REVOKED" }),
+            _ => Err(UnknownWord::new(word, "ACTIVE, INACTIVE, REVOKED")),
         }
     }
 }

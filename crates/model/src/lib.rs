@@ -4,41 +4,64 @@
 //! format; which characters a name may have, and how long it may be, is AWS IoT's rule.
 
 mod arn;
+mod billing_group;
 mod ca_certificate;
 mod certificate;
 mod client;
+mod description;
 mod distinguished_name;
+mod event_configuration;
+mod generation_id;
+mod logging;
 mod name;
 mod policy;
 mod principal;
 mod registration;
 mod registration_code;
+mod tag;
 mod thing;
+mod thing_group;
 mod thing_type;
 mod time;
 mod topic;
+mod uuid;
 
-pub use arn::{AccountId, InvalidAccount, Region, Scope};
-pub use ca_certificate::{
-    AutoRegistration, CaCertificate, CaCertificateId, CaStatus, CertificateMode, UnknownStatus,
-};
+pub use arn::{AccountId, InvalidAccount, InvalidArn, Region, ResourceName, Scope};
+pub use billing_group::{BillingGroup, BillingGroupId, BillingGroupName};
+pub use ca_certificate::{AutoRegistration, CaCertificate, CaCertificateId, CaStatus, CertificateMode};
 pub use certificate::{
     Certificate, CertificateDer, CertificateId, CertificateStatus, InvalidId, SignedPart, Validity,
 };
 pub use client::{CLIENT_ID_BYTES_MAX, ClientId, InvalidClientId};
+pub use description::Description;
 pub use distinguished_name::{DistinguishedName, NameAttribute, SubjectField};
-pub use name::InvalidName;
-pub use policy::{Policy, PolicyName, PolicyVersionId};
+pub use event_configuration::{EventConfigurations, EventType};
+pub use generation_id::GenerationId;
+pub use logging::{
+    InvalidLogText, LogEventConfiguration, LogLevel, LogTarget, LogTargetKind, LogText, LoggingOptions,
+    V2LoggingOptions,
+};
+pub use name::{InvalidName, UnknownWord};
+pub use policy::{Policy, PolicyName, PolicyTarget, PolicyVersion, PolicyVersionId, PolicyVersions};
 pub use principal::{AttachedThing, Principal};
 pub use registration::{
     CreationId, DeviceType, Outcome, PlannedPolicy, PlannedThing, PlannedThingType, RegistrationPlan,
     RegistrationRecord, RegistryView, Rejection, ThingView,
 };
 pub use registration_code::RegistrationCode;
-pub use thing::{AttributeName, AttributeValue, Attributes, Thing, ThingName};
-pub use thing_type::{ThingType, ThingTypeName};
+pub use tag::{InvalidTag, Tag, TagKey, TagValue, TaggedResource};
+pub use thing::{
+    AttributeName, AttributeValue, Attributes, PrincipalThing, Thing, ThingId, ThingName, ThingPrincipal,
+    ThingPrincipalType,
+};
+pub use thing_group::{ThingGroup, ThingGroupId, ThingGroupName, ThingGroupView};
+pub use thing_type::{
+    ConnectionAttribute, PropagatingAttribute, PropagationSource, ThingType, ThingTypeId, ThingTypeName,
+    UserPropertyKey,
+};
 pub use time::{Clock, UnixTime};
 pub use topic::{
     InvalidTopicFilter, InvalidTopicName, InvalidTopicText, RESERVED_TOPIC_LEVELS_MAX, TOPIC_BYTES_MAX,
     TOPIC_LEVELS_MAX, TopicFilter, TopicName,
 };
+pub use uuid::InvalidUuid;

@@ -36,6 +36,22 @@ pub enum InvalidName {
     },
 }
 
+/// A word that is none of those that are known.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{found:?} is none of {known}")]
+pub struct UnknownWord {
+    /// The start of what was found.
+    pub found: String,
+    /// The words that are known.
+    pub known: &'static str,
+}
+
+impl UnknownWord {
+    pub(crate) fn new(found: &str, known: &'static str) -> Self {
+        Self { found: found.chars().take(SHOWN_MAX).collect(), known }
+    }
+}
+
 /// How many characters of a wrong text an error repeats.
 const SHOWN_MAX: usize = 80;
 
@@ -51,6 +67,15 @@ pub(crate) struct NameRule {
 
 impl NameRule {
     pub(crate) fn check(&self, text: &str) -> Result<(), InvalidName> {
+        // Nearly every name is in order, and then it has as many characters as bytes.
+        let is_short = (1..=self.length_max).contains(&text.len());
+        if is_short && text.bytes().all(|byte| self.allows_byte(byte)) {
+            return Ok(());
+        }
+        self.check_characters(text)
+    }
+
+    fn check_characters(&self, text: &str) -> Result<(), InvalidName> {
         let found = text.chars().count();
         if found == 0 && !self.may_be_empty {
             return Err(InvalidName::Empty { kind: self.kind, length_max: self.length_max });
@@ -70,7 +95,11 @@ impl NameRule {
     }
 
     pub(crate) fn allows(&self, c: char) -> bool {
-        c.is_ascii_alphanumeric() || self.punctuation.contains(c)
+        u8::try_from(c).is_ok_and(|byte| self.allows_byte(byte))
+    }
+
+    fn allows_byte(&self, byte: u8) -> bool {
+        byte.is_ascii_alphanumeric() || self.punctuation.as_bytes().contains(&byte)
     }
 }
 

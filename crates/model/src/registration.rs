@@ -1,15 +1,15 @@
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::uuid::uuid_type;
 use crate::{
-    AttributeName, Attributes, CaCertificate, CaCertificateId, Certificate, CertificateId, InvalidId,
-    PolicyName, Principal, Thing, ThingName, ThingTypeName, UnixTime,
+    AttributeName, Attributes, CaCertificate, CaCertificateId, Certificate, CertificateId, PolicyName,
+    Principal, Thing, ThingId, ThingName, ThingTypeId, ThingTypeName, UnixTime,
 };
 
-/// The id of one registration, kept by every retry: a random UUID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CreationId([u8; 16]);
+uuid_type! {
+    /// The id of one registration, kept by every retry: a random UUID.
+    CreationId
+}
 
 /// The kind of device that a subject's title names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,14 +156,16 @@ impl RegistrationPlan {
 }
 
 impl CreationId {
-    /// The id of these random bytes.
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
+    /// The id of the thing that this registration creates: every retry makes the same.
+    pub const fn thing_id(self) -> ThingId {
+        ThingId::from_bytes(*self.as_bytes())
     }
 
-    /// The bytes.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
+    /// The id of the thing type that this registration creates, unless there is one: not that of its thing.
+    pub const fn thing_type_id(self) -> ThingTypeId {
+        let mut bytes = *self.as_bytes();
+        bytes[15] ^= 1;
+        ThingTypeId::from_bytes(bytes)
     }
 }
 
@@ -179,44 +181,5 @@ impl DeviceType {
     /// The kind that a subject's title names.
     pub fn from_title(title: &str) -> Option<Self> {
         [Self::Iot, Self::Greengrass].into_iter().find(|kind| kind.as_str() == title)
-    }
-}
-
-impl fmt::Display for CreationId {
-    /// Writes the usual form of a UUID, 8-4-4-4-12 (RFC 9562, section 4).
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = hex::encode(self.0);
-        let groups = [0..8, 8..12, 12..16, 16..20, 20..32];
-        for (index, group) in groups.into_iter().enumerate() {
-            if index > 0 {
-                f.write_str("-")?;
-            }
-            f.write_str(digits.get(group).unwrap_or_default())?;
-        }
-        Ok(())
-    }
-}
-
-impl FromStr for CreationId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut bytes = [0; 16];
-        match hex::decode_to_slice(text.replace('-', ""), &mut bytes) {
-            Ok(()) => Ok(Self(bytes)),
-            Err(_) => Err(InvalidId { found: text.chars().take(80).collect() }),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_creation_id_is_written_as_a_uuid_and_read_back() {
-        let text = "167623d5-dd9b-4adc-8b63-e3b2c9ed73fa";
-        assert_eq!(text.parse::<CreationId>().unwrap().to_string(), text);
-        assert!("167623d5".parse::<CreationId>().is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::CaCertificateId;
+use crate::{CaCertificateId, ThingGroupName, ThingName, ThingTypeName};
 
 /// Longest topic name or topic filter, in bytes of UTF-8: the limit of AWS IoT.
 pub const TOPIC_BYTES_MAX: usize = 256;
@@ -43,6 +43,54 @@ impl TopicName {
     /// The reserved topic on which the registration of a CA certificate's devices is told.
     pub fn certificate_registered(ca: CaCertificateId) -> Self {
         Self(format!("$aws/events/certificates/registered/{ca}").into())
+    }
+
+    /// The reserved topic on which a change of a thing is told. `word` says which, as `created`.
+    ///
+    /// With long names this and the topics below are longer than [`TOPIC_BYTES_MAX`], which is for topics that clients choose.
+    pub fn thing_event(thing: &ThingName, word: &'static str) -> Self {
+        Self::event(format_args!("thing/{thing}/{word}"))
+    }
+
+    /// The reserved topic on which a change of a thing type is told.
+    pub fn thing_type_event(thing_type: &ThingTypeName, word: &'static str) -> Self {
+        Self::event(format_args!("thingType/{thing_type}/{word}"))
+    }
+
+    /// The reserved topic on which it is told that a thing got or lost its type.
+    pub fn thing_type_association_event(
+        thing: &ThingName,
+        thing_type: &ThingTypeName,
+        word: &'static str,
+    ) -> Self {
+        Self::event(format_args!("thingTypeAssociation/thing/{thing}/thingType/{thing_type}/{word}"))
+    }
+
+    /// The reserved topic on which a change of a thing group is told.
+    pub fn thing_group_event(group: &ThingGroupName, word: &'static str) -> Self {
+        Self::event(format_args!("thingGroup/{group}/{word}"))
+    }
+
+    /// The reserved topic on which it is told that a thing came into a group or left it.
+    pub fn thing_group_membership_event(
+        group: &ThingGroupName,
+        thing: &ThingName,
+        word: &'static str,
+    ) -> Self {
+        Self::event(format_args!("thingGroupMembership/thingGroup/{group}/thing/{thing}/{word}"))
+    }
+
+    /// The reserved topic on which it is told that a group came into a group or left it.
+    pub fn thing_group_hierarchy_event(
+        parent: &ThingGroupName,
+        child: &ThingGroupName,
+        word: &'static str,
+    ) -> Self {
+        Self::event(format_args!("thingGroupHierarchy/thingGroup/{parent}/childThingGroup/{child}/{word}"))
+    }
+
+    fn event(levels: fmt::Arguments<'_>) -> Self {
+        Self(format!("$aws/events/{levels}").into())
     }
 
     /// The text of the topic.

@@ -2,14 +2,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use landfall_model::{CaCertificateId, DistinguishedName, Validity};
+use landfall_model::{CaCertificateId, CertificateMode, DistinguishedName, Validity};
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 use thiserror::Error;
 
 use crate::algorithms::KeyFault;
-use crate::certificate::SignatureFault;
 use crate::chain_error::summary;
-use crate::{CertificateVersion, ParsedCertificate};
+use crate::signature::SignatureFault;
+use crate::{CertificateVersion, ParsedCertificate, PinnedCertificates};
 
 /// How many registered CA certificates may have the same subject.
 pub const CA_CERTIFICATES_PER_SUBJECT_MAX: usize = 10;
@@ -19,14 +19,18 @@ pub const CA_CERTIFICATES_PER_SUBJECT_MAX: usize = 10;
 pub struct Anchor {
     certificate: ParsedCertificate,
     trust: TrustAnchor<'static>,
+    mode: CertificateMode,
 }
 
-/// The registered CA certificates at one moment: an immutable snapshot, cheap to clone.
+/// Whom a handshake trusts; cheap to clone.
 ///
-/// [`Self::with`] and [`Self::without`] make the next snapshot.
+/// The registered CA certificates are those of one moment, an immutable snapshot: [`Self::with`] and [`Self::without`]
+/// make the next one. The certificates that are registered without a CA certificate are shared by all snapshots, and are
+/// those of the moment in which they are asked about: see [`PinnedCertificates`].
 #[derive(Clone, Debug, Default)]
 pub struct TrustAnchors {
     index: Arc<Index>,
+    pinned: Arc<PinnedCertificates>,
 }
 
 /// The registered CA certificates by the DER of their subject; a list is never empty.
@@ -126,7 +130,18 @@ impl Anchor {
             Ok(trust) => trust.to_owned(),
             Err(source) => return Err(CaError::Unusable { subject: summary(certificate.subject()), source }),
         };
-        Ok(Self { certificate, trust })
+        Ok(Self { certificate, trust, mode: CertificateMode::Default })
+    }
+
+    /// The same CA certificate, registered in this mode. A new one is in the mode DEFAULT.
+    #[must_use]
+    pub fn in_mode(self, mode: CertificateMode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// The mode in which it is registered, which is also that of the certificates that it issued.
+    pub fn mode(&self) -> CertificateMode {
+        self.mode
     }
 
     /// Its id.
@@ -155,9 +170,14 @@ impl Anchor {
 }
 
 impl TrustAnchors {
-    /// No registered CA certificate.
+    /// Nobody.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No registered CA certificate, and these certificates that are registered without one.
+    pub fn pinning(pinned: Arc<PinnedCertificates>) -> Self {
+        Self { index: Arc::default(), pinned }
     }
 
     /// The snapshot that has `anchor` too; one with its id is replaced.
@@ -167,7 +187,7 @@ impl TrustAnchors {
     pub fn with(&self, anchor: Anchor) -> Result<Self, TooManyCaCertificates> {
         let mut index = Index::clone(&self.index);
         index.insert(anchor)?;
-        Ok(Self { index: Arc::new(index) })
+        Ok(self.next(index))
     }
 
     /// The snapshot of all these.
@@ -179,7 +199,7 @@ impl TrustAnchors {
         for anchor in anchors {
             index.insert(anchor)?;
         }
-        Ok(Self { index: Arc::new(index) })
+        Ok(Self::default().next(index))
     }
 
     /// The snapshot that lacks the CA certificate with this id.
@@ -190,7 +210,7 @@ impl TrustAnchors {
             anchors.retain(|anchor| anchor.id() != *id);
             !anchors.is_empty()
         });
-        Self { index: Arc::new(index) }
+        self.next(index)
     }
 
     /// The snapshot in which this CA certificate is tried first of those with its subject.
@@ -209,17 +229,26 @@ impl TrustAnchors {
         let mut index = Index::clone(&self.index);
         // The sort is stable: the order of the others stays.
         index.by_subject.values_mut().for_each(|anchors| anchors.sort_by_key(|anchor| is_later(anchor)));
-        Self { index: Arc::new(index) }
+        self.next(index)
     }
 
-    /// How many there are.
+    fn next(&self, index: Index) -> Self {
+        Self { index: Arc::new(index), pinned: Arc::clone(&self.pinned) }
+    }
+
+    /// How many registered CA certificates there are.
     pub fn len(&self) -> usize {
         self.index.by_subject.values().map(Vec::len).sum()
     }
 
-    /// Whether there is none.
+    /// Whether there is no registered CA certificate.
     pub fn is_empty(&self) -> bool {
         self.index.by_subject.is_empty()
+    }
+
+    /// The certificates that are registered without a CA certificate.
+    pub fn pinned(&self) -> &PinnedCertificates {
+        &self.pinned
     }
 
     /// Those that can have signed `certificate`, by name and key identifier.

@@ -6,17 +6,18 @@ use der::Decode;
 use landfall_model::{
     CaCertificateId, CertificateDer, CertificateId, DistinguishedName, NameAttribute, UnixTime, Validity,
 };
-use rustls_pki_types::SubjectPublicKeyInfoDer;
 use thiserror::Error;
-use webpki::RawPublicKeyEntity;
 
-use crate::algorithms::{KeyAlgorithm, SUPPORTED, algorithm_oid, read_oid, weak_signature_name};
+use crate::AlternativeName;
+use crate::algorithms::{KeyAlgorithm, algorithm_oid, read_oid, weak_signature_name};
+use crate::alternative_name;
 use crate::der_reader::{
     DerReader, Malformed, TAG_BIT_STRING, TAG_EXPLICIT_0, TAG_EXPLICIT_3, TAG_INTEGER, TAG_SEQUENCE, TAG_SET,
     Tlv,
 };
 use crate::extensions::Extensions;
 use crate::name_text::{TextError, decode_text};
+use crate::signature::{SignatureFault, verify_signature};
 
 /// The most bytes of one certificate, in DER.
 pub const CERTIFICATE_BYTES_MAX: usize = 64 * 1024;
@@ -121,15 +122,6 @@ pub enum CertificateError {
         /// The extension's object identifier.
         oid: &'static str,
     },
-}
-
-/// Why a signature is not one by a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SignatureFault {
-    /// The algorithm is none that is accepted.
-    Algorithm,
-    /// The key did not make the signature.
-    OtherKey,
 }
 
 /// Where the parts stand in the DER.
@@ -338,6 +330,13 @@ impl ParsedCertificate {
         self.extensions.authority_key_id.as_ref()?.as_deref()
     }
 
+    /// The alternative names of its owner or of its issuer, in their order (RFC 5280, sections 4.2.1.6 and 4.2.1.7). They
+    /// decide about no chain, and are read when they are asked for: there are none where the extension is malformed, or is
+    /// there twice.
+    pub fn alternative_names(&self, part: NamePart) -> Vec<AlternativeName> {
+        alternative_name::read(self.der.as_bytes(), part).unwrap_or_default()
+    }
+
     /// Whether it limits the names of the certificates below it (RFC 5280, section 4.2.1.10).
     pub fn has_name_constraints(&self) -> bool {
         self.extensions.name_constraints.is_some()
@@ -363,22 +362,9 @@ impl ParsedCertificate {
 
     /// Checks that the key of `issuer` signed this certificate; names, validity and constraints are the caller's.
     pub(crate) fn verify_signed_by(&self, issuer: &Self) -> Result<(), SignatureFault> {
-        let public_key = SubjectPublicKeyInfoDer::from(issuer.public_key_der());
-        let key = RawPublicKeyEntity::try_from(&public_key).map_err(|_| SignatureFault::OtherKey)?;
-        let algorithm = self.slice(&self.spans.algorithm);
-        let mut fault = SignatureFault::Algorithm;
-        for candidate in SUPPORTED.all.iter().filter(|known| known.signature_alg_id().as_ref() == algorithm) {
-            let (signed, signature) = (self.slice(&self.spans.signed), self.slice(&self.spans.signature));
-            match key.verify_signature(*candidate, signed, signature) {
-                Ok(()) => return Ok(()),
-                // The same signature algorithm is listed once for each curve.
-                Err(webpki::Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)) => {
-                    fault = SignatureFault::OtherKey;
-                }
-                Err(_) => return Err(SignatureFault::OtherKey),
-            }
-        }
-        Err(fault)
+        let [algorithm, signed, signature] =
+            [&self.spans.algorithm, &self.spans.signed, &self.spans.signature].map(|span| self.slice(span));
+        verify_signature(issuer.public_key_der(), algorithm, signed, signature)
     }
 
     fn slice(&self, span: &Range<usize>) -> &[u8] {
@@ -422,7 +408,7 @@ fn read_validity(validity: &Tlv<'_>) -> Result<Validity, Malformed> {
 }
 
 /// Reads a name: a sequence of sets of attributes (RFC 5280, section 4.1.2.4).
-fn read_name(name: &Tlv<'_>, part: NamePart) -> Result<DistinguishedName, CertificateError> {
+pub(crate) fn read_name(name: &Tlv<'_>, part: NamePart) -> Result<DistinguishedName, CertificateError> {
     let mut attributes = Vec::new();
     let mut sets = name.open()?;
     while !sets.is_finished() {
@@ -439,7 +425,7 @@ fn read_name(name: &Tlv<'_>, part: NamePart) -> Result<DistinguishedName, Certif
     Ok(DistinguishedName::new(attributes))
 }
 
-fn read_attribute(attribute: &Tlv<'_>, part: NamePart) -> Result<NameAttribute, CertificateError> {
+pub(crate) fn read_attribute(attribute: &Tlv<'_>, part: NamePart) -> Result<NameAttribute, CertificateError> {
     let mut fields = attribute.open()?;
     let oid = read_oid(&mut fields, "the object identifier of a name's attribute")?;
     let value = fields.read()?;

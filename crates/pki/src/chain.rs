@@ -1,13 +1,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_model::{CaCertificateId, CertificateId, DistinguishedName, UnixTime, Validity};
+use landfall_model::{
+    CaCertificateId, CertificateId, CertificateMode, DistinguishedName, UnixTime, Validity,
+};
 use rustls_pki_types::CertificateDer;
 use webpki::{EndEntityCert, KeyUsage};
 
 use crate::algorithms::SUPPORTED;
-use crate::certificate::SignatureFault;
 use crate::chain_error::summary;
+use crate::signature::SignatureFault;
 use crate::{Anchor, CertificateVersion, ChainError, ParsedCertificate, TrustAnchors};
 
 /// The most certificates that a device may present, its own included.
@@ -27,16 +29,31 @@ pub struct PresentedChain<'a> {
     others: &'a [CertificateDer<'a>],
 }
 
-/// A chain that leads from a device's certificate to a registered CA certificate: the proof of it.
+/// A chain that was verified: the proof that somebody vouches for the device's certificate.
 ///
 /// It proves nothing about who holds the key; a finished TLS handshake does.
 #[derive(Clone, Debug)]
 pub struct VerifiedChain {
     certificate: Arc<ParsedCertificate>,
-    ca: CaCertificateId,
+    trust: Trust,
+    mode: CertificateMode,
 }
 
-/// Verifies that a registered CA certificate vouches for the device's certificate at `now`.
+/// Who vouches for a device's certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// A registered CA certificate, which issued it directly or through the intermediates that were presented.
+    IssuedBy(CaCertificateId),
+    /// Whoever registered it without a CA certificate: it is known by its fingerprint.
+    Pinned,
+}
+
+/// Verifies that somebody vouches for the device's certificate at `now`: whoever registered this very certificate
+/// without a CA certificate, or else a registered CA certificate.
+///
+/// A certificate that is registered without a CA certificate is accepted by its fingerprint, whoever signed it. This is
+/// asked first, also where its issuer is a registered CA: it is the narrower trust, in one certificate that an operator
+/// registered by itself, it never leads to an auto-registration, and no signature of a stranger is looked at for it.
 ///
 /// A chain of version 3 is validated by rustls-webpki, with one registered CA certificate as trust anchor at a time;
 /// what webpki does not ask of an anchor (validity, pathLenConstraint) or of a CA (keyCertSign) is checked here.
@@ -57,8 +74,17 @@ pub fn verify(
     let leaf = ParsedCertificate::from_der(chain.end_entity).map_err(ChainError::Malformed)?;
     // Whole seconds: certificates know no others, and rustls gives no others.
     let now = UnixTime::from_secs(now.as_secs());
-    let ca = Search::new(&leaf, anchors, now).run(chain.others)?;
-    Ok(VerifiedChain { certificate: Arc::new(leaf), ca })
+    let (trust, mode) = match anchors.pinned().mode_of(&leaf.id()) {
+        Some(mode) => {
+            check_pinned(&leaf, now)?;
+            (Trust::Pinned, mode)
+        }
+        None => {
+            let end = Search::new(&leaf, anchors, now).run(chain.others)?;
+            (Trust::IssuedBy(end.ca), end.mode)
+        }
+    };
+    Ok(VerifiedChain { certificate: Arc::new(leaf), trust, mode })
 }
 
 impl<'a> PresentedChain<'a> {
@@ -89,9 +115,29 @@ impl VerifiedChain {
         self.certificate.der()
     }
 
-    /// The registered CA certificate that vouches for it.
-    pub fn ca(&self) -> CaCertificateId {
-        self.ca
+    /// Who vouches for it.
+    pub fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    /// The mode of the device's certificate: its own where it is registered without a CA certificate, else that of the
+    /// CA certificate.
+    pub fn mode(&self) -> CertificateMode {
+        self.mode
+    }
+
+    /// Gives the chain back if its mode allows a client that sent the TLS extension server_name (RFC 6066, section 3),
+    /// or sent none. SNI_ONLY needs one; which name it is does not matter, as a server is one account.
+    ///
+    /// # Errors
+    /// [`ChainError::NoServerName`].
+    pub fn for_client(self, sent_server_name: bool) -> Result<Self, ChainError> {
+        match (self.mode, sent_server_name) {
+            (CertificateMode::SniOnly, false) => {
+                Err(ChainError::NoServerName { certificate: self.certificate_id() })
+            }
+            (CertificateMode::SniOnly, true) | (CertificateMode::Default, _) => Ok(self),
+        }
     }
 
     /// The subject of the device's certificate.
@@ -115,6 +161,16 @@ impl VerifiedChain {
     }
 }
 
+impl Trust {
+    /// The registered CA certificate, where it is one.
+    pub fn ca(self) -> Option<CaCertificateId> {
+        match self {
+            Self::IssuedBy(ca) => Some(ca),
+            Self::Pinned => None,
+        }
+    }
+}
+
 /// The search for a path from the device's certificate to a registered CA certificate.
 ///
 /// The paths are found here, by names and key identifiers, and each is then checked by itself. webpki could search
@@ -125,6 +181,13 @@ struct Search<'a> {
     now: UnixTime,
     paths: usize,
     failure: Option<ChainError>,
+}
+
+/// The registered CA certificate at which a path ends.
+#[derive(Clone, Copy)]
+struct End {
+    ca: CaCertificateId,
+    mode: CertificateMode,
 }
 
 /// A presented certificate other than the device's own.
@@ -138,10 +201,10 @@ impl<'a> Search<'a> {
         Self { leaf, anchors, now, paths: 0, failure: None }
     }
 
-    fn run(mut self, others: &[CertificateDer<'_>]) -> Result<CaCertificateId, ChainError> {
+    fn run(mut self, others: &[CertificateDer<'_>]) -> Result<End, ChainError> {
         // Most devices are issued by a registered CA itself; then the other certificates need no look.
-        if let Some(ca) = self.try_anchors(&[]) {
-            return Ok(ca);
+        if let Some(end) = self.try_anchors(&[]) {
+            return Ok(end);
         }
         let mut unreadable = None;
         let mut intermediates = Vec::with_capacity(others.len());
@@ -154,8 +217,8 @@ impl<'a> Search<'a> {
             }
         }
         let mut path = Vec::new();
-        if let Some(ca) = self.extend(&mut path, &intermediates) {
-            return Ok(ca);
+        if let Some(end) = self.extend(&mut path, &intermediates) {
+            return Ok(end);
         }
         match (self.failure.take(), unreadable) {
             (Some(failure), _) => Err(failure),
@@ -169,7 +232,7 @@ impl<'a> Search<'a> {
         &mut self,
         path: &mut Vec<&'b Intermediate<'b>>,
         intermediates: &'b [Intermediate<'b>],
-    ) -> Option<CaCertificateId> {
+    ) -> Option<End> {
         for candidate in intermediates {
             let head = path.last().map_or(self.leaf, |last| &last.parsed);
             let used = path.iter().any(|other| other.parsed.id() == candidate.parsed.id());
@@ -177,8 +240,8 @@ impl<'a> Search<'a> {
                 continue;
             }
             path.push(candidate);
-            if let Some(ca) = self.try_anchors(path).or_else(|| self.extend(path, intermediates)) {
-                return Some(ca);
+            if let Some(end) = self.try_anchors(path).or_else(|| self.extend(path, intermediates)) {
+                return Some(end);
             }
             path.pop();
         }
@@ -186,7 +249,7 @@ impl<'a> Search<'a> {
     }
 
     /// Tries each registered CA certificate that can have signed the last one of `path`.
-    fn try_anchors(&mut self, path: &[&Intermediate<'_>]) -> Option<CaCertificateId> {
+    fn try_anchors(&mut self, path: &[&Intermediate<'_>]) -> Option<End> {
         let anchors = self.anchors;
         let head = path.last().map_or(self.leaf, |last| &last.parsed);
         for anchor in anchors.issuers_of(head) {
@@ -195,7 +258,7 @@ impl<'a> Search<'a> {
             }
             self.paths += 1;
             match check_path(self.leaf, path, anchor, self.now) {
-                Ok(()) => return Some(anchor.id()),
+                Ok(()) => return Some(End { ca: anchor.id(), mode: anchor.mode() }),
                 Err(error) => self.note(error),
             }
         }
@@ -228,6 +291,43 @@ impl<'a> Search<'a> {
     }
 }
 
+/// Every registered CA certificate that issued the device's certificate itself: one at least.
+pub(crate) fn direct_issuers(
+    leaf: &ParsedCertificate,
+    anchors: &TrustAnchors,
+    now: UnixTime,
+) -> Result<Vec<CaCertificateId>, ChainError> {
+    let mut search = Search::new(leaf, anchors, now);
+    let mut issuers = Vec::new();
+    for anchor in anchors.issuers_of(leaf) {
+        match check_path(leaf, &[], anchor, now) {
+            Ok(()) => issuers.push(anchor.id()),
+            Err(error) => search.note(error),
+        }
+    }
+    if issuers.is_empty() {
+        return Err(search.failure.take().unwrap_or_else(|| search.unknown_issuer(&[])));
+    }
+    Ok(issuers)
+}
+
+/// Checks that `anchor` issued the device's certificate itself.
+pub(crate) fn check_direct(
+    leaf: &ParsedCertificate,
+    anchor: &Anchor,
+    now: UnixTime,
+) -> Result<(), ChainError> {
+    let issuer = || summary(leaf.issuer());
+    if leaf.issuer_der() != anchor.certificate().subject_der() {
+        let (subject, ca) = (summary(leaf.subject()), summary(anchor.subject()));
+        return Err(ChainError::OtherIssuer { subject, issuer: issuer(), ca });
+    }
+    if !leaf.allows_issuer_key(anchor.certificate()) {
+        return Err(ChainError::BadSignature { issuer: issuer() });
+    }
+    check_path(leaf, &[], anchor, now)
+}
+
 /// Checks one path completely: what is cheap and ours first, signatures last.
 fn check_path(
     leaf: &ParsedCertificate,
@@ -246,8 +346,33 @@ fn check_path(
     }
 }
 
+/// Checks of a certificate that is registered without a CA certificate what does not depend on who signed it.
+///
+/// It may say CA:TRUE, as a self-signed one from `openssl req -x509` does: nothing below it is ever trusted.
+pub(crate) fn check_pinned(leaf: &ParsedCertificate, now: UnixTime) -> Result<(), ChainError> {
+    check_strength(leaf)?;
+    check_leaf_validity(leaf, now)?;
+    check_purpose(leaf)?;
+    match leaf.version() {
+        CertificateVersion::V1 => Ok(()),
+        // What webpki reads here it reads again for the signature of the handshake: critical extensions among it.
+        CertificateVersion::V3 => {
+            let der = CertificateDer::from(leaf.der().as_bytes());
+            EndEntityCert::try_from(&der).map(drop).map_err(|error| from_webpki(error, leaf))
+        }
+    }
+}
+
 fn check_leaf(leaf: &ParsedCertificate, now: UnixTime) -> Result<(), ChainError> {
     check_strength(leaf)?;
+    check_leaf_validity(leaf, now)?;
+    if leaf.is_ca() {
+        return Err(ChainError::LeafIsCa { subject: summary(leaf.subject()) });
+    }
+    check_purpose(leaf)
+}
+
+fn check_leaf_validity(leaf: &ParsedCertificate, now: UnixTime) -> Result<(), ChainError> {
     let Validity { not_before, not_after } = leaf.validity();
     if now < not_before {
         return Err(ChainError::NotYetValid { not_before, now });
@@ -255,9 +380,11 @@ fn check_leaf(leaf: &ParsedCertificate, now: UnixTime) -> Result<(), ChainError>
     if now > not_after {
         return Err(ChainError::Expired { not_after, now });
     }
-    if leaf.is_ca() {
-        return Err(ChainError::LeafIsCa { subject: summary(leaf.subject()) });
-    }
+    Ok(())
+}
+
+/// Checks that the device's certificate is for TLS clients, as far as it says what it is for.
+fn check_purpose(leaf: &ParsedCertificate) -> Result<(), ChainError> {
     if let Some(found) = leaf.extended_key_usage()
         && !found.iter().any(|purpose| &**purpose == CLIENT_AUTH)
     {

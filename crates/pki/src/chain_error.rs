@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_model::{CaCertificateId, DistinguishedName, UnixTime};
+use landfall_model::{CaCertificateId, CertificateId, DistinguishedName, UnixTime};
 use rustls::OtherError;
 use thiserror::Error;
 
@@ -47,6 +47,16 @@ pub enum ChainError {
         issuer: String,
         /// The identifier of the key that it names, in hex.
         key_id: String,
+    },
+    /// The certificate names another issuer than the CA certificate that is said to have issued it.
+    #[error("the certificate of {subject} was issued by {issuer}, and the CA certificate is that of {ca}")]
+    OtherIssuer {
+        /// Its subject.
+        subject: String,
+        /// The issuer that it names.
+        issuer: String,
+        /// The subject of the CA certificate.
+        ca: String,
     },
     /// The signature of a certificate is not one by the key of its issuer.
     #[error("the signature of the certificate was not made by the key of {issuer}")]
@@ -200,6 +210,15 @@ pub enum ChainError {
     /// A critical extension that is not known.
     #[error("a certificate of the chain has a critical extension that is not supported")]
     CriticalExtension,
+    /// The client sent no server name, and the mode of its certificate needs one.
+    #[error(
+        "the client sent no server name (TLS extension SNI), and the mode of certificate {certificate} is SNI_ONLY; \
+         connect to a host name, not to an address, with a client that sends it"
+    )]
+    NoServerName {
+        /// The device's certificate.
+        certificate: CertificateId,
+    },
     /// Path validation found something else.
     #[error("the chain is not valid")]
     Invalid(#[source] webpki::Error),
@@ -214,6 +233,7 @@ impl ChainError {
             Self::IntermediateMalformed(_) => "chain.intermediate_malformed",
             Self::UnknownIssuer { .. } => "chain.unknown_issuer",
             Self::UnknownIssuerKey { .. } => "chain.unknown_issuer_key",
+            Self::OtherIssuer { .. } => "chain.other_issuer",
             Self::BadSignature { .. } => "chain.bad_signature",
             Self::Expired { .. } => "chain.expired",
             Self::NotYetValid { .. } => "chain.not_yet_valid",
@@ -237,6 +257,7 @@ impl ChainError {
             Self::PathLength { .. } => "chain.path_length",
             Self::NameConstraints => "chain.name_constraints",
             Self::CriticalExtension => "chain.critical_extension",
+            Self::NoServerName { .. } => "chain.no_server_name",
             Self::Invalid(_) => "chain.invalid",
         }
     }
@@ -248,7 +269,9 @@ impl ChainError {
             Self::TooManyCertificates { .. } | Self::Malformed(_) | Self::IntermediateMalformed(_) => {
                 Tls::BadEncoding
             }
-            Self::UnknownIssuer { .. } | Self::UnknownIssuerKey { .. } => Tls::UnknownIssuer,
+            Self::UnknownIssuer { .. } | Self::UnknownIssuerKey { .. } | Self::OtherIssuer { .. } => {
+                Tls::UnknownIssuer
+            }
             Self::BadSignature { .. } => Tls::BadSignature,
             Self::Expired { .. } | Self::CaExpired { .. } | Self::IntermediateExpired { .. } => Tls::Expired,
             Self::NotYetValid { .. } | Self::CaNotYetValid { .. } | Self::IntermediateNotYetValid { .. } => {
@@ -256,6 +279,8 @@ impl ChainError {
             }
             Self::LeafIsCa { .. } | Self::NotForClientAuth { .. } | Self::KeyUsage => Tls::InvalidPurpose,
             Self::CriticalExtension => Tls::UnhandledCriticalExtension,
+            // It becomes the alert access_denied: the certificate is valid, and the server does not go on.
+            Self::NoServerName { .. } => Tls::ApplicationVerificationFailure,
             // rustls has no word for these; they become the alert certificate_unknown.
             Self::WeakSignature { .. }
             | Self::UnsupportedSignature { .. }

@@ -17,8 +17,8 @@ use x509_cert::ext::pkix::{
 use x509_cert::time::Time;
 
 use crate::{
-    Anchor, CaError, CertificateError, CertificateVersion, KeyError, KeyPair, ParsedCertificate, PublicKey,
-    Subject, SubjectError,
+    AlternativeNames, Anchor, CaError, CertificateError, CertificateRequest, CertificateVersion, KeyError,
+    KeyKind, KeyPair, ParsedCertificate, PublicKey, Subject, SubjectError,
 };
 
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
@@ -34,6 +34,12 @@ const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.
 const SERIAL_NUMBER_BYTES: usize = 16;
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
+
+/// The last moment of the certificates that AWS IoT makes: 2049-12-31T23:59:59Z, the last that `UTCTime` can say.
+const LAST_MOMENT: UnixTime = UnixTime::from_secs(2_524_607_999);
+
+/// The subject of the certificates that AWS IoT makes together with their keys.
+const MADE_WITH_KEY: &str = "AWS IoT Certificate";
 
 /// A CA certificate with its key: signs certificates, from as many threads as there are.
 pub struct Issuer {
@@ -54,6 +60,17 @@ pub struct DeviceRequest<'a> {
     pub version: CertificateVersion,
 }
 
+/// What a device's certificate says beside whose it is.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceTerms<'a> {
+    /// From when to when it will be valid, in whole seconds.
+    pub validity: Validity,
+    /// Its version: 3, or 1 as `openssl x509 -req` makes it, which has no extensions and so no alternative names.
+    pub version: CertificateVersion,
+    /// Other names of the device.
+    pub alternative_names: &'a AlternativeNames,
+}
+
 /// A server's certificate to be signed.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerRequest<'a> {
@@ -65,6 +82,18 @@ pub struct ServerRequest<'a> {
     pub validity: Validity,
     /// The names and addresses under which clients know the server; at least one.
     pub names: &'a [ServerName<'a>],
+}
+
+/// The serial number of a certificate: 16 bytes, positive and never zero (RFC 5280, section 4.1.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SerialNumber([u8; SERIAL_NUMBER_BYTES]);
+
+/// A new key and its certificate. The key is its owner's: hand it out and forget it.
+pub struct IssuedKey {
+    /// The certificate.
+    pub certificate: ParsedCertificate,
+    /// The key.
+    pub key: KeyPair,
 }
 
 /// Why a certificate cannot be issued.
@@ -85,6 +114,9 @@ pub enum IssueError {
     /// The validity ends before it begins, or lies outside the years 1970 to 9999.
     #[error("a certificate must be valid within the years 1970 to 9999, and begin before it ends")]
     Validity,
+    /// Alternative names in a certificate that cannot have them.
+    #[error("a certificate of version 1 has no alternative names: leave them out, or make one of version 3")]
+    Version1Names,
     /// A server's certificate without names.
     #[error("a server's certificate needs at least one host name or address")]
     NoNames,
@@ -126,6 +158,7 @@ struct SignedCertificate<'a> {
 
 /// What goes into the signed part beside the issuer.
 struct Content<'a> {
+    serial_number: SerialNumber,
     subject_der: &'a [u8],
     public_key: &'a PublicKey,
     validity: Validity,
@@ -138,6 +171,30 @@ pub fn validity_of_days(now: UnixTime, days: u32) -> Validity {
     let not_before = UnixTime::from_secs(now.as_secs());
     let lifetime = i64::from(days) * SECONDS_PER_DAY;
     Validity { not_before, not_after: UnixTime::from_secs(now.as_secs().saturating_add(lifetime)) }
+}
+
+/// The validity that begins at `now`, rounded down to a second, and lasts as long as AWS IoT's own certificates do: to the
+/// end of 2049.
+pub fn validity_of_aws(now: UnixTime) -> Validity {
+    Validity { not_before: UnixTime::from_secs(now.as_secs()), not_after: LAST_MOMENT }
+}
+
+impl SerialNumber {
+    /// Makes one of random bytes. Two of the bits are set, so that it is positive and has always the same length.
+    pub fn from_random(mut bytes: [u8; SERIAL_NUMBER_BYTES]) -> Self {
+        bytes[0] = bytes[0] & 0x7F | 0x40;
+        Self(bytes)
+    }
+
+    /// A random one.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn random() -> Result<Self, IssueError> {
+        let mut bytes = [0; SERIAL_NUMBER_BYTES];
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| IssueError::Random)?;
+        Ok(Self::from_random(bytes))
+    }
 }
 
 impl Issuer {
@@ -155,6 +212,7 @@ impl Issuer {
         ];
         let subject_der = subject_der(subject)?;
         let content = Content {
+            serial_number: SerialNumber::random()?,
             subject_der: &subject_der,
             public_key: key.public_key(),
             validity,
@@ -196,11 +254,84 @@ impl Issuer {
     /// # Errors
     /// The subject is empty, or the validity is not one that a certificate can have.
     pub fn sign_device(&self, request: &DeviceRequest<'_>) -> Result<ParsedCertificate, IssueError> {
-        let extensions = match request.version {
-            CertificateVersion::V1 => None,
-            CertificateVersion::V3 => Some(self.leaf_extensions(request.public_key, CLIENT_AUTH)?),
-        };
-        self.sign_leaf(request.subject, request.public_key, request.validity, extensions)
+        let DeviceRequest { subject, public_key, validity, version } = *request;
+        let terms = DeviceTerms { validity, version, alternative_names: &AlternativeNames::new() };
+        self.sign_device_on(subject, public_key, &terms)
+    }
+
+    /// Signs a device's certificate on these terms; of version 3 it gets CA:FALSE, digitalSignature, clientAuth and the
+    /// alternative names.
+    ///
+    /// # Errors
+    /// The subject is empty, the validity is not one that a certificate can have, or there are alternative names in a
+    /// certificate of version 1.
+    pub fn sign_device_on(
+        &self,
+        subject: &Subject,
+        public_key: &PublicKey,
+        terms: &DeviceTerms<'_>,
+    ) -> Result<ParsedCertificate, IssueError> {
+        let extensions = self.device_extensions(public_key, terms)?;
+        self.sign_leaf(subject, public_key, terms.validity, extensions)
+    }
+
+    /// Signs the certificate that a request asks for, with its subject and its key, on these terms. Extensions that it
+    /// asks for are not granted.
+    ///
+    /// # Errors
+    /// As [`Self::sign_device_on`].
+    pub fn sign_request_on(
+        &self,
+        request: &CertificateRequest,
+        terms: &DeviceTerms<'_>,
+    ) -> Result<ParsedCertificate, IssueError> {
+        let public_key = request.public_key();
+        self.sign(&Content {
+            serial_number: SerialNumber::random()?,
+            subject_der: request.subject_der(),
+            public_key,
+            validity: terms.validity,
+            extensions: self.device_extensions(public_key, terms)?,
+        })
+    }
+
+    /// Signs the certificate that a request asks for: of version 3, with its subject and its key, CA:FALSE,
+    /// digitalSignature and clientAuth. Extensions that it asks for are not granted.
+    ///
+    /// Two certificates for the same request differ if their serial numbers do.
+    ///
+    /// # Errors
+    /// The validity is not one that a certificate can have.
+    pub fn sign_request(
+        &self,
+        request: &CertificateRequest,
+        serial_number: SerialNumber,
+        validity: Validity,
+    ) -> Result<ParsedCertificate, IssueError> {
+        let public_key = request.public_key();
+        let extensions = Some(self.leaf_extensions(public_key, CLIENT_AUTH)?);
+        let content =
+            Content { serial_number, subject_der: request.subject_der(), public_key, validity, extensions };
+        self.sign(&content)
+    }
+
+    /// Makes a key and signs its certificate, as AWS IoT does: RSA with 2,048 bits, subject `CN=AWS IoT Certificate`.
+    ///
+    /// Making the key takes a tenth of a second of CPU time and more: an async program calls this where it may block.
+    ///
+    /// # Errors
+    /// The cryptographic library failed, or the validity is not one that a certificate can have.
+    pub fn issue_key(
+        &self,
+        serial_number: SerialNumber,
+        validity: Validity,
+    ) -> Result<IssuedKey, IssueError> {
+        let key = KeyPair::generate(KeyKind::Rsa2048)?;
+        let subject_der = subject_der(&Subject::common_name(MADE_WITH_KEY)?)?;
+        let public_key = key.public_key();
+        let extensions = Some(self.leaf_extensions(public_key, CLIENT_AUTH)?);
+        let content = Content { serial_number, subject_der: &subject_der, public_key, validity, extensions };
+        Ok(IssuedKey { certificate: self.sign(&content)?, key })
     }
 
     /// Signs a verification certificate, whose common name is the registration code: it proves possession of the CA's
@@ -241,6 +372,27 @@ impl Issuer {
         self.sign_leaf(request.subject, request.public_key, request.validity, Some(extensions))
     }
 
+    /// The extensions of a device's certificate; none in one of version 1.
+    fn device_extensions(
+        &self,
+        public_key: &PublicKey,
+        terms: &DeviceTerms<'_>,
+    ) -> Result<Option<Vec<Extension>>, IssueError> {
+        let names = terms.alternative_names;
+        match terms.version {
+            CertificateVersion::V1 if !names.is_empty() => Err(IssueError::Version1Names),
+            CertificateVersion::V1 => Ok(None),
+            CertificateVersion::V3 => {
+                let mut extensions = self.leaf_extensions(public_key, CLIENT_AUTH)?;
+                if !names.is_empty() {
+                    let names = SubjectAltName(names.to_general_names());
+                    extensions.push(extension(SUBJECT_ALT_NAME, false, &names)?);
+                }
+                Ok(Some(extensions))
+            }
+        }
+    }
+
     fn leaf_extensions(
         &self,
         public_key: &PublicKey,
@@ -266,10 +418,14 @@ impl Issuer {
         validity: Validity,
         extensions: Option<Vec<Extension>>,
     ) -> Result<ParsedCertificate, IssueError> {
+        let serial_number = SerialNumber::random()?;
         let subject_der = subject_der(subject)?;
-        let content = Content { subject_der: &subject_der, public_key, validity, extensions };
+        self.sign(&Content { serial_number, subject_der: &subject_der, public_key, validity, extensions })
+    }
+
+    fn sign(&self, content: &Content<'_>) -> Result<ParsedCertificate, IssueError> {
         // The very bytes of the CA's subject: an equal name in another encoding is another issuer to many verifiers.
-        sign(&content, self.certificate().subject_der(), &self.key)
+        sign(content, self.certificate().subject_der(), &self.key)
     }
 }
 
@@ -281,12 +437,12 @@ fn subject_der(subject: &Subject) -> Result<Vec<u8>, IssueError> {
 }
 
 fn sign(content: &Content<'_>, issuer_der: &[u8], key: &KeyPair) -> Result<ParsedCertificate, IssueError> {
-    let serial_number = random_serial_number()?;
+    let SerialNumber(serial_number) = &content.serial_number;
     let algorithm = AnyRef::from_der(key.signature_algorithm_der())?;
     let signed = SignedPart {
         // Version 1 is the default and is not written.
         version: content.extensions.as_ref().map(|_| 2),
-        serial_number: UintRef::new(&serial_number)?,
+        serial_number: UintRef::new(serial_number)?,
         signature: algorithm,
         issuer: AnyRef::from_der(issuer_der)?,
         validity: encode_validity(content.validity)?,
@@ -303,16 +459,6 @@ fn sign(content: &Content<'_>, issuer_der: &[u8], key: &KeyPair) -> Result<Parse
     }
     .to_der()?;
     Ok(ParsedCertificate::from_der(&der)?)
-}
-
-/// A serial number that is positive, is never zero, and has always the same length.
-fn random_serial_number() -> Result<[u8; SERIAL_NUMBER_BYTES], IssueError> {
-    let mut bytes = [0; SERIAL_NUMBER_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| IssueError::Random)?;
-    if let Some(first) = bytes.first_mut() {
-        *first = *first & 0x7F | 0x40;
-    }
-    Ok(bytes)
 }
 
 fn encode_validity(validity: Validity) -> Result<x509_cert::time::Validity, IssueError> {

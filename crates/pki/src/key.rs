@@ -11,6 +11,7 @@ use rustls_pki_types::pem::{PemObject, SectionKind};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use thiserror::Error;
 
+use crate::der_reader::{DerReader, Malformed, TAG_INTEGER, TAG_OCTET_STRING, TAG_SEQUENCE};
 use crate::pem::{PEM_BYTES_MAX, damage, to_pem};
 
 /// `AlgorithmIdentifier` of sha256WithRSAEncryption with NULL parameters (RFC 4055, section 5).
@@ -95,7 +96,8 @@ enum Secret {
 }
 
 impl KeyPair {
-    /// Makes a new key.
+    /// Makes a new key. One of RSA takes a tenth of a second of CPU time and more: an async program calls this where it
+    /// may block.
     ///
     /// # Errors
     /// The cryptographic library failed.
@@ -154,6 +156,23 @@ impl KeyPair {
     /// The cryptographic library failed.
     pub fn to_pem(&self) -> Result<String, KeyError> {
         self.to_pkcs8().map(|der| to_pem("PRIVATE KEY", &der))
+    }
+
+    /// The private key in PEM as AWS IoT hands it out, with a line feed at the end: one of RSA as PKCS#1
+    /// (`RSA PRIVATE KEY`), which the oldest clients read too, others as [`Self::to_pem`]. Keep it secret.
+    ///
+    /// # Errors
+    /// The cryptographic library failed.
+    pub fn to_traditional_pem(&self) -> Result<String, KeyError> {
+        match &self.secret {
+            Secret::Rsa(_) => {
+                let pkcs8 = self.to_pkcs8()?;
+                let pkcs1 =
+                    pkcs1_of(&pkcs8).map_err(|_| KeyError::Library { task: "write a private key" })?;
+                Ok(to_pem("RSA PRIVATE KEY", pkcs1))
+            }
+            Secret::P256(_) | Secret::P384(_) => self.to_pem(),
+        }
     }
 
     /// The private key as rustls takes it. Keep it secret.
@@ -222,10 +241,28 @@ impl KeyPair {
 }
 
 impl PublicKey {
+    /// The key of a `SubjectPublicKeyInfo` that was read before.
+    pub(crate) fn new(der: &[u8]) -> Self {
+        Self { der: der.into() }
+    }
+
     /// The DER of the `SubjectPublicKeyInfo`.
     pub fn as_der(&self) -> &[u8] {
         &self.der
     }
+
+    /// The public key in PEM (`PUBLIC KEY`), with a line feed at the end.
+    pub fn to_pem(&self) -> String {
+        to_pem("PUBLIC KEY", &self.der)
+    }
+}
+
+/// The key that a `PrivateKeyInfo` wraps (RFC 5208, section 5): for RSA an `RSAPrivateKey` (RFC 8017, appendix A.1.2).
+fn pkcs1_of(pkcs8: &[u8]) -> Result<&[u8], Malformed> {
+    let mut fields = DerReader::new(pkcs8)?.expect(TAG_SEQUENCE, "a private key")?.open()?;
+    fields.expect(TAG_INTEGER, "the version of a private key")?;
+    fields.expect(TAG_SEQUENCE, "the algorithm of a private key")?;
+    Ok(fields.expect(TAG_OCTET_STRING, "a private key")?.value)
 }
 
 fn read_secret(kind: SectionKind, der: &[u8]) -> Result<Secret, KeyError> {
@@ -270,6 +307,13 @@ mod tests {
             let again = KeyPair::from_pem(pem.as_bytes()).unwrap();
             assert_eq!(again.public_key(), key.public_key(), "{kind:?}");
             assert_eq!(again.to_pem().unwrap(), pem);
+            let traditional = key.to_traditional_pem().unwrap();
+            assert_eq!(
+                traditional.starts_with("-----BEGIN RSA PRIVATE KEY-----\n"),
+                kind == KeyKind::Rsa2048
+            );
+            let again = KeyPair::from_pem(traditional.as_bytes()).unwrap();
+            assert_eq!(again.to_pem().unwrap(), pem, "{kind:?}");
             assert!(format!("{key:?}").len() < 20);
         }
     }

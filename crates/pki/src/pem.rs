@@ -138,9 +138,12 @@ pub(crate) fn damage(error: &pem::Error) -> String {
     text.to_owned()
 }
 
-fn section_name(kind: SectionKind) -> &'static str {
+/// What a section is, for whoever looks for another.
+pub(crate) fn section_name(kind: SectionKind) -> &'static str {
     let private = [SectionKind::PrivateKey, SectionKind::RsaPrivateKey, SectionKind::EcPrivateKey];
-    if kind == SectionKind::Csr {
+    if kind == SectionKind::Certificate {
+        "a certificate"
+    } else if kind == SectionKind::Csr {
         "a certificate request, which has yet to be signed by a CA"
     } else if private.contains(&kind) {
         "a private key"
@@ -151,6 +154,6 @@ fn section_name(kind: SectionKind) -> &'static str {
     }
 }
 
-fn found_instead(found: Option<&'static str>) -> String {
+pub(crate) fn found_instead(found: Option<&'static str>) -> String {
     found.map(|name| format!("; the file holds {name}")).unwrap_or_default()
 }

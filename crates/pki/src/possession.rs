@@ -1,8 +1,8 @@
 use landfall_model::{RegistrationCode, UnixTime, Validity};
 use thiserror::Error;
 
-use crate::certificate::SignatureFault;
 use crate::chain_error::{summary, utc};
+use crate::signature::SignatureFault;
 use crate::{Anchor, CaError, ParsedCertificate, PemError};
 
 /// The object identifier of CN.

@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use rustls::crypto::hash::HashAlgorithm;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::{ProducesTickets, ResolvesServerCert, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::server::{
+    ClientHello, ProducesTickets, ResolvesServerCert, ServerSessionMemoryCache, StoresServerSessions,
+};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, SupportedCipherSuite};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -25,6 +27,14 @@ pub struct ServerTls {
     sessions: Arc<dyn StoresServerSessions>,
     tickets: Arc<dyn ProducesTickets>,
     protocols: Vec<Vec<u8>>,
+}
+
+/// The server's certificate, which is the same for every client; the verifier of the connection hears on this occasion
+/// whether the client sent a server name.
+#[derive(Debug)]
+struct Certificate {
+    certificate: Arc<dyn ResolvesServerCert>,
+    verifier: Arc<DeviceVerifier>,
 }
 
 /// Why TLS cannot be set up.
@@ -72,11 +82,13 @@ impl ServerTls {
     /// # Errors
     /// The cryptographic provider supports no TLS version, which does not happen with the one that is built in.
     pub fn config(&self, verifier: Arc<DeviceVerifier>) -> Result<Arc<ServerConfig>, ServerTlsError> {
+        let certificate =
+            Certificate { certificate: Arc::clone(&self.certificate), verifier: Arc::clone(&verifier) };
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
             .map_err(ServerTlsError::Versions)?
             .with_client_cert_verifier(verifier)
-            .with_cert_resolver(Arc::clone(&self.certificate));
+            .with_cert_resolver(Arc::new(certificate));
         config.session_storage = Arc::clone(&self.sessions);
         config.ticketer = Arc::clone(&self.tickets);
         config.alpn_protocols.clone_from(&self.protocols);
@@ -85,6 +97,14 @@ impl ServerTls {
         // The provider's order counts: see `uses_sha256`.
         config.ignore_client_order = true;
         Ok(Arc::new(config))
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        // An address in its place, which RFC 6066, section 3, forbids, counts as absent.
+        self.verifier.note_server_name(client_hello.server_name().is_some());
+        self.certificate.resolve(client_hello)
     }
 }
 

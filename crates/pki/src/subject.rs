@@ -12,7 +12,7 @@ use crate::attribute_type::{Encoding, attribute_encoding, attribute_oid};
 use crate::{ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX};
 
 /// The subject of a certificate to be made: attributes in order, each a step of the name of its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Subject {
     attributes: Vec<(ObjectIdentifier, Box<str>)>,
 }
@@ -157,6 +157,30 @@ impl Subject {
                 return Ok(subject);
             }
         }
+    }
+
+    /// This subject with the attributes of another: they take the place of its own of the same kind, where the first of
+    /// those stands, and the rest of them comes at the end.
+    ///
+    /// # Errors
+    /// Together there are too many.
+    pub fn overlaid_with(&self, other: &Self) -> Result<Self, SubjectError> {
+        let of_kind = |kind: ObjectIdentifier| other.attributes.iter().filter(move |(oid, _)| *oid == kind);
+        let mut attributes: Vec<(ObjectIdentifier, Box<str>)> = Vec::new();
+        let mut replaced: Vec<ObjectIdentifier> = Vec::new();
+        for (oid, value) in &self.attributes {
+            if of_kind(*oid).next().is_none() {
+                attributes.push((*oid, value.clone()));
+            } else if !replaced.contains(oid) {
+                replaced.push(*oid);
+                attributes.extend(of_kind(*oid).cloned());
+            }
+        }
+        attributes.extend(other.attributes.iter().filter(|(oid, _)| !replaced.contains(oid)).cloned());
+        if attributes.len() > ATTRIBUTES_MAX {
+            return Err(SubjectError::TooManyAttributes);
+        }
+        Ok(Self { attributes })
     }
 
     /// How many attributes it has.
@@ -308,6 +332,26 @@ mod tests {
             &[("2.5.4.44", "x1"), ("2.5.4.12", "iot"), ("2.5.4.5", "42")],
         );
         check("CN=Zürich", &[("2.5.4.3", "Zürich")]);
+    }
+
+    #[test]
+    fn a_subject_is_laid_over_another() {
+        let cases = [
+            ("O=a, CN=b", "CN=c", "O=a, CN=c"),
+            ("CN=b, O=a", "serialNumber=1, CN=c", "CN=c, O=a, serialNumber=1"),
+            ("OU=a, CN=b, OU=c", "OU=d", "OU=d, CN=b"),
+            ("OU=a, CN=b", "OU=c, OU=d", "OU=c, OU=d, CN=b"),
+            ("CN=a", "OU=b, OU=c", "CN=a, OU=b, OU=c"),
+        ];
+        for (below, above, expected) in cases {
+            let [below, above, expected] = [below, above, expected].map(|text| Subject::parse(text).unwrap());
+            assert_eq!(below.overlaid_with(&above).unwrap(), expected);
+            assert_eq!(Subject::new().overlaid_with(&above).unwrap(), above);
+            assert_eq!(below.overlaid_with(&Subject::new()).unwrap(), below);
+        }
+        let full = Subject::parse(&vec!["OU=a"; ATTRIBUTES_MAX].join(",")).unwrap();
+        let one = Subject::parse("CN=a").unwrap();
+        assert_eq!(full.overlaid_with(&one), Err(SubjectError::TooManyAttributes));
     }
 
     #[test]

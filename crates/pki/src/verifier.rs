@@ -1,4 +1,5 @@
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use landfall_model::UnixTime;
 use rustls::client::danger::HandshakeSignatureValid;
@@ -15,20 +16,29 @@ use crate::{
     CertificateVersion, ChainError, ParsedCertificate, PresentedChain, TrustAnchors, VerifiedChain, verify,
 };
 
-/// Verifies the certificate of one connection's client against a snapshot of the registered CA certificates.
+/// Verifies the certificate of one connection's client: by whom the server trusts, and by whether the client sent a
+/// server name where the certificate's mode needs one.
 ///
 /// It serves one connection, and keeps what it found: the chain, or the reason why there is none. A resumed TLS session
-/// does not come here at all; whoever serves the connection then calls [`verify`] with its `peer_certificates()`.
+/// does not come here at all; whoever serves the connection then calls [`verify`] with its `peer_certificates()`, and
+/// [`VerifiedChain::for_client`].
 #[derive(Debug)]
 pub struct DeviceVerifier {
     anchors: TrustAnchors,
+    sent_server_name: AtomicBool,
     outcome: OnceLock<Result<VerifiedChain, ChainError>>,
 }
 
 impl DeviceVerifier {
     /// The verifier of one connection.
     pub fn new(anchors: TrustAnchors) -> Self {
-        Self { anchors, outcome: OnceLock::new() }
+        Self { anchors, sent_server_name: AtomicBool::new(false), outcome: OnceLock::new() }
+    }
+
+    /// Notes whether the ClientHello, which comes before the certificate, has a server name. Until then it counts as
+    /// absent.
+    pub(crate) fn note_server_name(&self, is_sent: bool) {
+        self.sent_server_name.store(is_sent, Ordering::Relaxed);
     }
 
     /// The chain, once it has been verified; none before, after a failure, and in a resumed session.
@@ -72,7 +82,8 @@ impl ClientCertVerifier for DeviceVerifier {
     ) -> Result<ClientCertVerified, Error> {
         let now = UnixTime::from_secs(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
         let chain = PresentedChain::new(end_entity, intermediates);
-        let outcome = verify(&chain, &self.anchors, now);
+        let outcome = verify(&chain, &self.anchors, now)
+            .and_then(|chain| chain.for_client(self.sent_server_name.load(Ordering::Relaxed)));
         let answer = match &outcome {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             Err(error) => Err(error.to_rustls()),

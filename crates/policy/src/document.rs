@@ -1,409 +1,329 @@
-use std::fmt;
-use std::marker::PhantomData;
+use std::collections::BTreeSet;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
-use thiserror::Error;
+use landfall_model::PolicyName;
 
-use crate::action::ActionSet;
-use crate::pattern::{PatternError, ResourcePattern};
+use crate::action::{ActionPattern, ActionSet, PolicyAction};
+use crate::condition::{Condition, parse_conditions};
+use crate::json::{self, Node, Value};
+use crate::malformed::{MalformedPolicy, PolicyProblem, Position};
+use crate::pattern::ResourcePattern;
+use crate::variable::{Fact, Slots, Variable};
 
-/// The most bytes that a policy document may have: the limit of AWS IoT counts 2,048 characters without white space;
-/// white space is counted apart so that nobody can send a megabyte of it.
-pub const POLICY_BYTES_MAX: usize = 16_384;
+/// The most characters that a document may have besides white space (API reference, `API_CreatePolicy.html`).
+pub const DOCUMENT_CHARACTERS_MAX: usize = 2_048;
 
-/// The most characters besides white space: the limit of AWS IoT.
-const POLICY_CHARACTERS_MAX: usize = 2_048;
+/// The most characters that a document may have with its white space (API reference, `API_CreatePolicy.html`).
+pub const DOCUMENT_LENGTH_MAX: usize = 404_600;
 
-/// The one condition that is understood so far.
-const IS_ATTACHED: &str = "iot:Connection.Thing.IsAttached";
+/// The most statements that a document may have. AWS names no limit: [`DOCUMENT_CHARACTERS_MAX`] has room for 46.
+pub const DOCUMENT_STATEMENTS_MAX: usize = 64;
 
-/// A policy document that was understood in full.
+/// The most versions that a policy may have (API reference, `API_CreatePolicyVersion.html`).
+pub const POLICY_VERSIONS_MAX: usize = 5;
+
+/// A policy document that was understood in full. It is parsed once and shared by all connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyDocument {
-    pub(crate) statements: Vec<Statement>,
+    pub(crate) version: LanguageVersion,
+    pub(crate) statements: Box<[Statement]>,
+    /// The variables of `${…}`: first those of resources, then those that only conditions have.
+    pub(crate) slots: Slots,
+    /// How many variables resources have.
+    pub(crate) resource_slots: usize,
+    /// For each action, which statements speak of it.
+    by_action: [StatementSet; PolicyAction::ALL.len()],
+    pub(crate) denials: StatementSet,
+    facts: Box<[Fact]>,
+}
+
+/// A document with the name of its policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedPolicy {
+    /// The name of the policy.
+    pub name: PolicyName,
+    /// The document of the version that counts.
+    pub document: PolicyDocument,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Statement {
+    pub(crate) at: Position,
+    pub(crate) sid: Option<Box<str>>,
     pub(crate) effect: Effect,
-    pub(crate) actions: ActionSet,
-    pub(crate) resources: Vec<ResourcePattern>,
-    /// What `iot:Connection.Thing.IsAttached` must be, when the statement says so.
-    pub(crate) is_attached: Option<bool>,
+    pub(crate) actions: Box<[ActionPattern]>,
+    /// Whether `NotAction` names the actions.
+    pub(crate) excludes_actions: bool,
+    /// The actions that the statement speaks of.
+    pub(crate) action_set: ActionSet,
+    pub(crate) resources: Box<[ResourcePattern]>,
+    /// Whether `NotResource` names the resources.
+    pub(crate) excludes_resources: bool,
+    pub(crate) conditions: Box<[Condition]>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Effect {
     Allow,
     Deny,
 }
 
-/// Why a text is not a policy document.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum MalformedPolicy {
-    /// More than is allowed.
-    #[error("the document has {found} {unit}; at most {max} are allowed")]
-    TooLong {
-        /// How much there was.
-        found: usize,
-        /// The most that is allowed.
-        max: usize,
-        /// Of what.
-        unit: &'static str,
-    },
-    /// Not JSON, or not the form of a policy document.
-    #[error("the document is not a policy")]
-    Form(#[source] serde_json::Error),
-    /// A version that is not known.
-    #[error("version {found:?} is not known; it must be 2012-10-17 (or the older 2008-10-17)")]
-    Version {
-        /// What was found.
-        found: String,
-    },
-    /// No statement at all.
-    #[error("the document has no statement")]
-    NoStatement,
-    /// An action that names nothing known.
-    #[error("statement {statement}: {found:?} names no policy action")]
-    Action {
-        /// Which statement, from 1.
-        statement: usize,
-        /// What was found.
-        found: String,
-    },
-    /// A resource that cannot be understood.
-    #[error("statement {statement}: {problem}")]
-    Resource {
-        /// Which statement, from 1.
-        statement: usize,
-        /// What is wrong.
-        problem: String,
-    },
-    /// An element that needs at least one value has none.
-    #[error("statement {statement}: {element} is empty")]
-    Empty {
-        /// Which statement, from 1.
-        statement: usize,
-        /// Which element.
-        element: &'static str,
-    },
-    /// A condition that is not understood yet.
-    #[error(
-        "statement {statement}: the condition {operator} on {key} is not supported; so far only Bool on {IS_ATTACHED} is"
-    )]
-    Condition {
-        /// Which statement, from 1.
-        statement: usize,
-        /// The operator.
-        operator: String,
-        /// The key.
-        key: String,
-    },
+/// The version of the language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LanguageVersion {
+    /// 2008-10-17, and what counts when a document names none: `${…}` is plain text (IAM user guide,
+    /// `reference_policies_elements_version.html`).
+    WithoutVariables,
+    /// 2012-10-17.
+    WithVariables,
 }
 
+/// Some statements of a document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StatementSet(u64);
+
+const DOCUMENT_ELEMENTS: &str = "Version, Id and Statement";
+const STATEMENT_ELEMENTS: &str = "Sid, Effect, Action or NotAction, Resource or NotResource, and Condition";
+
 impl PolicyDocument {
-    /// Parses a document. Whatever it says is understood, or the document is refused.
+    /// Parses a document. Whatever it says is understood, or the document is refused; time and memory are linear in its
+    /// length.
     ///
     /// # Errors
     /// The text is too long, not JSON, not of the form of a policy document, or has an element that is not known.
     pub fn parse(text: &str) -> Result<Self, MalformedPolicy> {
         check_length(text)?;
-        let Object(document): Object<RawDocument> =
-            serde_json::from_str(text).map_err(MalformedPolicy::Form)?;
-        if let Some(found) =
-            document.version.filter(|version| !["2012-10-17", "2008-10-17"].contains(&&**version))
-        {
-            return Err(MalformedPolicy::Version { found });
+        let root = json::read(text)?;
+        let start = root.at;
+        let members = members(root, "policy document")?;
+        let (mut version, mut statement) = (LanguageVersion::WithoutVariables, None);
+        for member in members {
+            match &*member.name {
+                "Version" => version = parse_version(member.node)?,
+                "Id" => _ = text_of("Id", member.node)?,
+                "Statement" => statement = Some(member.node),
+                _ => return Err(unknown(member.name, "policy document", DOCUMENT_ELEMENTS).at(member.at)),
+            }
         }
-        let statements = document.statement.0;
-        if statements.is_empty() {
-            return Err(MalformedPolicy::NoStatement);
+        let missing = PolicyProblem::Missing { element: "Statement", of: "policy document" };
+        let node = statement.ok_or_else(|| missing.at(start))?;
+        let (at, nodes) = (node.at, one_or_many(node));
+        let (found, max) = (nodes.len(), DOCUMENT_STATEMENTS_MAX);
+        if found == 0 {
+            return Err(PolicyProblem::Empty { element: "Statement" }.at(at));
         }
-        let numbered = statements.into_iter().zip(1..);
-        let statements = numbered
-            .map(|(Object(statement), number)| compile(statement, number))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { statements })
+        if found > max {
+            return Err(PolicyProblem::TooLong { found, max, unit: "statements" }.at(at));
+        }
+        Self::build(version, nodes)
+    }
+
+    fn build(version: LanguageVersion, nodes: Vec<Node>) -> Result<Self, MalformedPolicy> {
+        let with_variables = version == LanguageVersion::WithVariables;
+        let mut slots = Slots::default();
+        let mut drafts = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            drafts.push(parse_statement(node, with_variables, &mut slots)?);
+        }
+        let resource_slots = slots.len();
+        let mut statements = Vec::with_capacity(drafts.len());
+        for (statement, condition) in drafts {
+            let conditions = match condition {
+                Some(node) => parse_conditions(node, with_variables, &mut slots)?,
+                None => Box::default(),
+            };
+            statements.push(Statement { conditions, ..statement });
+        }
+        let mut by_action = [StatementSet::default(); PolicyAction::ALL.len()];
+        let mut denials = StatementSet::default();
+        let mut facts = BTreeSet::new();
+        facts.extend(slots.iter().filter_map(Variable::fact).cloned());
+        for (place, statement) in statements.iter().enumerate() {
+            for action in statement.action_set.iter() {
+                if let Some(set) = by_action.get_mut(action.index()) {
+                    set.insert(place);
+                }
+            }
+            if statement.effect == Effect::Deny {
+                denials.insert(place);
+            }
+            facts.extend(statement.conditions.iter().filter_map(|condition| condition.key.fact()).cloned());
+        }
+        let (statements, facts) = (statements.into(), facts.into_iter().collect());
+        Ok(Self { version, statements, slots, resource_slots, by_action, denials, facts })
+    }
+
+    /// What the document asks about a connection, each fact once: what nothing asks about need not be looked up.
+    pub fn facts(&self) -> impl Iterator<Item = &Fact> {
+        self.facts.iter()
+    }
+
+    /// The statements that speak of an action.
+    pub(crate) fn statements_of(&self, action: PolicyAction) -> StatementSet {
+        self.by_action.get(action.index()).copied().unwrap_or_default()
     }
 }
 
-fn check_length(text: &str) -> Result<(), MalformedPolicy> {
-    if text.len() > POLICY_BYTES_MAX {
-        return Err(MalformedPolicy::TooLong { found: text.len(), max: POLICY_BYTES_MAX, unit: "bytes" });
+impl StatementSet {
+    pub(crate) const fn insert(&mut self, place: usize) {
+        self.0 |= 1 << place;
     }
-    let found = text.chars().filter(|c| !c.is_whitespace()).count();
-    if found > POLICY_CHARACTERS_MAX {
-        let unit = "characters besides white space";
-        return Err(MalformedPolicy::TooLong { found, max: POLICY_CHARACTERS_MAX, unit });
+
+    pub(crate) const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(crate) const fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// The places of the statements, in order.
+    pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let place = usize::try_from(rest.trailing_zeros()).ok()?;
+            rest &= rest.checked_sub(1)?;
+            Some(place)
+        })
+    }
+}
+
+/// Counts the characters as `API_CreatePolicy.html` does.
+fn check_length(text: &str) -> Result<(), MalformedPolicy> {
+    let start = Position { line: 1, column: 1 };
+    let too_long = |found, max, unit| PolicyProblem::TooLong { found, max, unit }.at(start);
+    // Without counting the characters of a text that has too many bytes for any.
+    let length = if text.len() > 4 * DOCUMENT_LENGTH_MAX { text.len() } else { text.chars().count() };
+    if length > DOCUMENT_LENGTH_MAX {
+        return Err(too_long(length, DOCUMENT_LENGTH_MAX, "characters"));
+    }
+    let found = text.chars().filter(|c| !c.is_ascii_whitespace()).count();
+    if found > DOCUMENT_CHARACTERS_MAX {
+        return Err(too_long(found, DOCUMENT_CHARACTERS_MAX, "characters besides white space"));
     }
     Ok(())
 }
 
-fn compile(raw: RawStatement, statement: usize) -> Result<Statement, MalformedPolicy> {
-    let RawStatement { _sid: _, effect, action, resource, condition } = raw;
-    if action.0.is_empty() {
-        return Err(MalformedPolicy::Empty { statement, element: "Action" });
+/// A statement without its conditions, and the node of these.
+fn parse_statement(
+    node: Node,
+    with_variables: bool,
+    slots: &mut Slots,
+) -> Result<(Statement, Option<Node>), MalformedPolicy> {
+    let at = node.at;
+    let (mut sid, mut effect, mut condition) = (None, None, None);
+    let (mut actions, mut resources) = (None, None);
+    for member in members(node, "statement")? {
+        let (place, list) = match &*member.name {
+            "Sid" => {
+                sid = Some(text_of("Sid", member.node)?.1.into());
+                continue;
+            }
+            "Effect" => {
+                effect = Some(parse_effect(member.node)?);
+                continue;
+            }
+            "Condition" => {
+                condition = Some(member.node);
+                continue;
+            }
+            "Action" | "NotAction" => (&mut actions, "Action"),
+            "Resource" | "NotResource" => (&mut resources, "Resource"),
+            _ => return Err(unknown(member.name, "statement", STATEMENT_ELEMENTS).at(member.at)),
+        };
+        if place.is_some() {
+            return Err(PolicyProblem::Both { element: list }.at(member.at));
+        }
+        *place = Some((member.name != list, texts_of(list, member.node)?));
     }
-    if resource.0.is_empty() {
-        return Err(MalformedPolicy::Empty { statement, element: "Resource" });
+    let missing = |element| PolicyProblem::Missing { element, of: "statement" }.at(at);
+    let effect = effect.ok_or_else(|| missing("Effect"))?;
+    let (excludes_actions, actions) = actions.ok_or_else(|| missing("Action or NotAction"))?;
+    let (excludes_resources, resources) = resources.ok_or_else(|| missing("Resource or NotResource"))?;
+    let actions: Box<[_]> = actions.into_iter().map(parse_action).collect::<Result<_, _>>()?;
+    let named = actions.iter().fold(ActionSet::default(), |set, action| set.union(action.names));
+    let action_set = if excludes_actions { named.complement() } else { named };
+    let mut patterns = Vec::with_capacity(resources.len());
+    for (at, text) in resources {
+        let pattern = ResourcePattern::parse(&text, at, with_variables, slots);
+        patterns.push(pattern.map_err(|problem| problem.at(at))?);
     }
-    let mut actions = ActionSet::default();
-    for found in action.0 {
-        let named = ActionSet::parse(&found).ok_or(MalformedPolicy::Action { statement, found })?;
-        actions = actions.union(named);
-    }
-    let resource_error =
-        |error: PatternError| MalformedPolicy::Resource { statement, problem: error.to_string() };
-    let resources = resource.0.iter().map(|text| ResourcePattern::parse(text)).collect::<Result<_, _>>();
-    Ok(Statement {
+    let (resources, conditions) = (patterns.into(), Box::default());
+    let statement = Statement {
+        at,
+        sid,
         effect,
         actions,
-        resources: resources.map_err(resource_error)?,
-        is_attached: compile_condition(condition.unwrap_or(Members(Vec::new())), statement)?,
-    })
+        excludes_actions,
+        action_set,
+        resources,
+        excludes_resources,
+        conditions,
+    };
+    Ok((statement, condition))
 }
 
-fn compile_condition(condition: RawCondition, statement: usize) -> Result<Option<bool>, MalformedPolicy> {
-    let mut is_attached = None;
-    for (operator, keys) in condition.0 {
-        for (key, values) in keys.0 {
-            let value = match values.0.as_slice() {
-                [RawBool(value)] if operator == "Bool" && key.eq_ignore_ascii_case(IS_ATTACHED) => *value,
-                _ => return Err(MalformedPolicy::Condition { statement, operator, key }),
-            };
-            // The same key in another case would be a second demand.
-            if is_attached.replace(value).is_some_and(|before| before != value) {
-                return Err(MalformedPolicy::Condition { statement, operator, key });
-            }
+fn parse_action((at, text): (Position, String)) -> Result<ActionPattern, MalformedPolicy> {
+    ActionPattern::parse(&text, at).ok_or_else(|| PolicyProblem::Action { found: text }.at(at))
+}
+
+fn parse_version(node: Node) -> Result<LanguageVersion, MalformedPolicy> {
+    let (at, text) = text_of("Version", node)?;
+    match &*text {
+        "2012-10-17" => Ok(LanguageVersion::WithVariables),
+        "2008-10-17" => Ok(LanguageVersion::WithoutVariables),
+        _ => Err(PolicyProblem::Version { found: text }.at(at)),
+    }
+}
+
+fn parse_effect(node: Node) -> Result<Effect, MalformedPolicy> {
+    let (at, text) = text_of("Effect", node)?;
+    match &*text {
+        "Allow" => Ok(Effect::Allow),
+        "Deny" => Ok(Effect::Deny),
+        _ => Err(PolicyProblem::Effect { found: text }.at(at)),
+    }
+}
+
+fn unknown(name: String, of: &'static str, known: &'static str) -> PolicyProblem {
+    PolicyProblem::UnknownElement { name, of, known }
+}
+
+fn members(node: Node, what: &str) -> Result<Vec<json::Member>, MalformedPolicy> {
+    match node.value {
+        Value::Object(members) => Ok(members),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_)) => {
+            let (element, expected) = (format!("a {what}"), "an object");
+            Err(PolicyProblem::WrongType { element, found: other.kind(), expected }.at(node.at))
         }
     }
-    Ok(is_attached)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "PascalCase")]
-struct RawDocument {
-    version: Option<String>,
-    #[serde(rename = "Id")]
-    _id: Option<String>,
-    statement: OneOrMany<Object<RawStatement>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "PascalCase")]
-struct RawStatement {
-    #[serde(rename = "Sid")]
-    _sid: Option<String>,
-    effect: Effect,
-    action: OneOrMany<String>,
-    resource: OneOrMany<String>,
-    condition: Option<RawCondition>,
-}
-
-type RawCondition = Members<Members<OneOrMany<RawBool>>>;
-
-/// `true`, `false`, or either as a string.
-struct RawBool(bool);
-
-/// A JSON object. A derived struct alone would also take its fields as an array.
-struct Object<T>(T);
-
-/// The members of a JSON object by name, each name once. Of a map, serde would keep the last of two.
-struct Members<T>(Vec<(String, T)>);
-
-/// A value, or a list of values. Not `untagged`, which would lose line and column of an error inside.
-struct OneOrMany<T>(Vec<T>);
-
-impl<'de> Deserialize<'de> for RawBool {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct BoolVisitor;
-
-        impl Visitor<'_> for BoolVisitor {
-            type Value = RawBool;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(r#""true" or "false""#)
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<RawBool, E> {
-                Ok(RawBool(value))
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawBool, E> {
-                let parsed = text.to_ascii_lowercase().parse();
-                parsed.map(RawBool).map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))
-            }
-        }
-
-        deserializer.deserialize_any(BoolVisitor)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Members<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for MembersVisitor<T> {
-            type Value = Members<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members: Vec<(String, T)> = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    if members.iter().any(|(known, _)| *known == name) {
-                        return Err(serde::de::Error::custom(format_args!("duplicate field `{name}`")));
-                    }
-                    members.push((name, map.next_value()?));
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(MembersVisitor(PhantomData))
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrManyVisitor<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
-            type Value = OneOrMany<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value or a list of values")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                let value = T::deserialize(serde::de::value::StrDeserializer::new(text))?;
-                Ok(OneOrMany(vec![value]))
-            }
-
-            fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Self::Value, E> {
-                let value = T::deserialize(serde::de::value::BoolDeserializer::new(value))?;
-                Ok(OneOrMany(vec![value]))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                Ok(OneOrMany(vec![T::deserialize(MapAccessDeserializer::new(map))?]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut values = Vec::new();
-                while let Some(value) = seq.next_element()? {
-                    values.push(value);
-                }
-                Ok(OneOrMany(values))
-            }
-        }
-
-        deserializer.deserialize_any(OneOrManyVisitor(PhantomData))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(text: &str) -> String {
-        let error = PolicyDocument::parse(text).unwrap_err();
-        std::error::Error::source(&error).map_or(error.to_string(), |source| format!("{error}: {source}"))
-    }
-
-    #[test]
-    fn the_forms_of_a_document_are_read() {
-        for text in [
-            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iot:*","Resource":"*"}}"#,
-            r#"{"Id":"x","Statement":[{"Sid":"a","Effect":"Deny","Action":["iot:Connect"],"Resource":["*"]}]}"#,
-            r#"{"Statement":[{"Effect":"Allow","Action":"iot:Connect","Resource":"*","Condition":{"Bool":{"iot:Connection.Thing.IsAttached":["true"]}}}]}"#,
-            r#"{"Statement":[{"Effect":"Allow","Action":"iot:Connect","Resource":"*","Condition":{"Bool":{"iot:Connection.Thing.IsAttached":true}}}]}"#,
-        ] {
-            assert!(PolicyDocument::parse(text).is_ok(), "{text}");
+/// The values of a list, or the one value that stands without one.
+fn one_or_many(node: Node) -> Vec<Node> {
+    match node.value {
+        Value::List(nodes) => nodes,
+        value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Object(_)) => {
+            vec![Node { at: node.at, value }]
         }
     }
+}
 
-    #[test]
-    fn what_is_not_understood_is_refused_and_said() {
-        let statement = |inner: &str| {
-            format!(
-                r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"iot:Connect","Resource":"*"{inner}}}]}}"#
-            )
-        };
-        for (text, expected) in [
-            ("", "the document is not a policy: EOF while parsing a value at line 1 column 0"),
-            (
-                "[]",
-                "the document is not a policy: invalid type: sequence, expected an object at line 1 column 0",
-            ),
-            (
-                r#"{"Statement":[["a","Allow","iot:*","*",null]]}"#,
-                "the document is not a policy: invalid type: sequence, expected an object at line 1 column 14",
-            ),
-            (
-                r#"{"Version":"2020-01-01","Statement":[]}"#,
-                r#"version "2020-01-01" is not known; it must be 2012-10-17 (or the older 2008-10-17)"#,
-            ),
-            (r#"{"Version":"2012-10-17","Statement":[]}"#, "the document has no statement"),
-            (
-                &statement(r#","NotAction":"x""#),
-                "the document is not a policy: unknown field `NotAction`, expected one of `Sid`, `Effect`, `Action`, `Resource`, `Condition` at line 1 column 104",
-            ),
-            (
-                &statement(r#","Effect":"Deny""#),
-                "the document is not a policy: duplicate field `Effect` at line 1 column 101",
-            ),
-            (
-                &statement(r#","Condition":{"Bool":{},"Bool":{}}"#),
-                "the document is not a policy: duplicate field `Bool` at line 1 column 122",
-            ),
-            (
-                &statement(r#","Condition":{"StringLike":{"iot:ClientId":"true"}}"#),
-                "statement 1: the condition StringLike on iot:ClientId is not supported; so far only Bool on iot:Connection.Thing.IsAttached is",
-            ),
-            (
-                r#"{"Statement":{"Effect":"Allow","Action":"iot:Fly","Resource":"*"}}"#,
-                r#"statement 1: "iot:Fly" names no policy action"#,
-            ),
-            (
-                r#"{"Statement":{"Effect":"Allow","Action":[],"Resource":"*"}}"#,
-                "statement 1: Action is empty",
-            ),
-            (
-                r#"{"Statement":{"Effect":"Allow","Action":"iot:Connect","Resource":"x"}}"#,
-                r#"statement 1: the resource "x" is not an ARN: it begins with neither arn: nor *"#,
-            ),
-            (&" ".repeat(POLICY_BYTES_MAX + 1), "the document has 16385 bytes; at most 16384 are allowed"),
-            (
-                &"x".repeat(2_049),
-                "the document has 2049 characters besides white space; at most 2048 are allowed",
-            ),
-        ] {
-            assert_eq!(error(text), expected, "{text}");
+fn text_of(element: &str, node: Node) -> Result<(Position, String), MalformedPolicy> {
+    match node.value {
+        Value::Text(text) => Ok((node.at, text)),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Object(_)) => {
+            let (element, expected) = (element.to_owned(), "a string");
+            Err(PolicyProblem::WrongType { element, found: other.kind(), expected }.at(node.at))
         }
     }
+}
+
+/// A text or a list of at least one.
+fn texts_of(element: &'static str, node: Node) -> Result<Vec<(Position, String)>, MalformedPolicy> {
+    let at = node.at;
+    let nodes = one_or_many(node);
+    if nodes.is_empty() {
+        return Err(PolicyProblem::Empty { element }.at(at));
+    }
+    nodes.into_iter().map(|node| text_of(element, node)).collect()
 }

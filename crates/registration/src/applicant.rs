@@ -1,8 +1,8 @@
 use landfall_model::{
-    CaCertificateId, Certificate, CertificateDer, CertificateId, CertificateStatus, CreationId,
-    DistinguishedName, SignedPart, UnixTime, Validity,
+    CaCertificateId, Certificate, CertificateDer, CertificateId, CertificateMode, CertificateStatus,
+    CreationId, DistinguishedName, SignedPart, UnixTime, Validity,
 };
-use landfall_pki::VerifiedChain;
+use landfall_pki::{Trust, VerifiedChain};
 
 /// A certificate that asks to be provisioned: all that names, types and attributes are made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Applicant {
     pub certificate: CertificateId,
     /// The CA certificate that issued it.
     pub ca: CaCertificateId,
+    /// The mode of that CA certificate, which its certificates have too.
+    pub mode: CertificateMode,
     /// Its subject.
     pub subject: DistinguishedName,
     /// Its issuer.
@@ -24,17 +26,23 @@ pub struct Applicant {
 }
 
 impl Applicant {
-    /// The applicant that a verified chain proves.
-    pub fn new(chain: &VerifiedChain) -> Self {
-        Self {
+    /// The applicant that a verified chain proves; none where the certificate is registered without a CA certificate,
+    /// which an operator did, so that there is nothing to apply for: see [`decide_pinned`](crate::decide_pinned).
+    pub fn from_chain(chain: &VerifiedChain) -> Option<Self> {
+        let ca = match chain.trust() {
+            Trust::IssuedBy(ca) => ca,
+            Trust::Pinned => return None,
+        };
+        Some(Self {
             certificate: chain.certificate_id(),
-            ca: chain.ca(),
+            ca,
+            mode: chain.mode(),
             subject: chain.subject().clone(),
             issuer: chain.issuer().clone(),
             validity: chain.validity(),
             signed_part: SignedPart::from_sha256(chain.certificate().signed_part_sha256()),
             der: chain.der().clone(),
-        }
+        })
     }
 
     /// The certificate as it is registered at first sight.
@@ -43,9 +51,11 @@ impl Applicant {
             id: self.certificate,
             ca: Some(self.ca),
             status: CertificateStatus::PendingActivation { creation_id },
+            mode: self.mode,
             signed_part: self.signed_part,
             der: self.der.clone(),
             validity: self.validity,
+            version: 1,
             registered_at: now,
             modified_at: now,
         }

@@ -11,7 +11,7 @@ mod settings;
 mod subject;
 mod template;
 
-pub use admission::{Admission, decide};
+pub use admission::{Admission, InactiveCaDevices, PinnedAdmission, decide, decide_pinned};
 pub use applicant::Applicant;
 pub use plan::{plan, thing_name};
 pub use refusal::Refusal;

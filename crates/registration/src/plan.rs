@@ -109,8 +109,8 @@ fn invalid(target: &'static str, problem: InvalidName) -> Refusal {
 #[cfg(test)]
 mod tests {
     use landfall_model::{
-        AccountId, Attributes, CaCertificateId, CertificateDer, Region, Scope, SignedPart, Thing, UnixTime,
-        Validity,
+        AccountId, Attributes, CaCertificateId, CertificateDer, CertificateMode, Region, Scope, SignedPart,
+        Thing, ThingId, UnixTime, Validity,
     };
 
     use super::*;
@@ -139,6 +139,7 @@ mod tests {
         Arc::new(Applicant {
             certificate: CERTIFICATE,
             ca: OURS,
+            mode: CertificateMode::Default,
             subject: subject(fields),
             issuer: subject(&[("2.5.4.3", "root")]),
             validity: Validity { not_before: moment, not_after: moment },
@@ -215,7 +216,9 @@ mod tests {
             let name = ThingName::parse("thing-1234-5678-9123").unwrap();
             let thing = Thing {
                 name,
+                id: ThingId::from_bytes([8; 16]),
                 thing_type: None,
+                billing_group: None,
                 attributes: Attributes::default(),
                 version: 1,
                 made_by,

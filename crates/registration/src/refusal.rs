@@ -1,4 +1,6 @@
-use landfall_model::{CaCertificateId, CertificateId, InvalidName, Rejection, ThingName};
+use landfall_model::{
+    CaCertificateId, CertificateId, InvalidName, PolicyTarget, Rejection, ThingName, ThingTypeName,
+};
 use thiserror::Error;
 
 /// Why a device is kept out, or its certificate not provisioned. The text says what was found and what would be right.
@@ -17,11 +19,17 @@ pub enum Refusal {
         "the CA certificate that signed it is not registered any more; register that again, or give the device a new certificate"
     )]
     CaDeleted,
-    /// The CA certificate registers nobody new.
-    #[error("CA certificate {ca} is INACTIVE; set it to ACTIVE to register its devices")]
+    /// The CA certificate registers nobody new, or its devices have to stay out.
+    #[error("CA certificate {ca} is INACTIVE; set it to ACTIVE to let its devices in")]
     CaInactive {
         /// The CA certificate.
         ca: CaCertificateId,
+    },
+    /// The certificate is attached to another thing, and to that alone.
+    #[error("the certificate is attached exclusively to thing {thing}; detach it from that")]
+    CertificateExclusive {
+        /// The thing.
+        thing: ThingName,
     },
     /// The certificate was set INACTIVE.
     #[error("the certificate is INACTIVE; set it to ACTIVE to let its device in")]
@@ -44,6 +52,11 @@ pub enum Refusal {
         /// The subject as found, cut to a bounded length.
         found: String,
     },
+    /// The certificate waits for an activation that nobody but an operator brings.
+    #[error(
+        "the certificate is PENDING_ACTIVATION and registered without a CA certificate, so that no registration activates it; set it to ACTIVE"
+    )]
+    PendingWithoutCa,
     /// The certificate was revoked.
     #[error("the certificate is REVOKED; the device needs a new one")]
     Revoked,
@@ -73,6 +86,12 @@ pub enum Refusal {
         /// One of the certificates that it has.
         principal: CertificateId,
     },
+    /// No thing can get the type any more.
+    #[error("thing type {thing_type} is deprecated; undo that, or name another type")]
+    ThingTypeDeprecated {
+        /// The type.
+        thing_type: ThingTypeName,
+    },
     /// More attributes than a thing may have.
     #[error("the subject makes {found} attributes; a thing may have at most {max}")]
     TooManyAttributes {
@@ -81,11 +100,20 @@ pub enum Refusal {
         /// The most allowed.
         max: usize,
     },
+    /// No more policies can be attached to the certificate.
+    #[error("{target} has as many policies as it can have; detach one")]
+    TooManyPolicies {
+        /// What has them.
+        target: PolicyTarget,
+    },
     /// A registered certificate has the same content, and another signature.
     #[error(
         "another certificate of the same content and key is registered; this one differs from it only in its signature"
     )]
     Twin,
+    /// The certificate was registered without a CA certificate, and is deleted.
+    #[error("the certificate is not registered any more; register it again, or give the device a new one")]
+    Unregistered,
     /// The title names no known kind of device.
     #[error("the subject's title (T, 2.5.4.12) is {found:?}; it must be iot or greengrass")]
     UnknownDeviceType {
@@ -101,15 +129,20 @@ impl Refusal {
             Self::AutoRegistrationDisabled { .. } => "auto_registration_disabled",
             Self::CaDeleted => "ca_deleted",
             Self::CaInactive { .. } => "ca_inactive",
+            Self::CertificateExclusive { .. } => "certificate_exclusive",
             Self::Deactivated => "certificate_inactive",
             Self::InvalidName { .. } => "invalid_name",
             Self::MissingSubjectField { .. } => "missing_subject_field",
+            Self::PendingWithoutCa => "pending_without_ca",
             Self::Revoked => "certificate_revoked",
             Self::Template { .. } => "template_failed",
             Self::ThingOfAnotherCa { .. } => "thing_of_another_ca",
             Self::ThingTaken { .. } => "thing_taken",
+            Self::ThingTypeDeprecated { .. } => "thing_type_deprecated",
             Self::TooManyAttributes { .. } => "too_many_attributes",
+            Self::TooManyPolicies { .. } => "too_many_policies",
             Self::Twin => "certificate_twin",
+            Self::Unregistered => "certificate_unregistered",
             Self::UnknownDeviceType { .. } => "unknown_device_type",
         }
     }

@@ -174,7 +174,7 @@ fn registration(number: u64) -> Result<Transaction, Failure> {
     };
     let mut transaction = Transaction::new();
     transaction.register(pending(number, creation_id, now), CA);
-    transaction.provision(&plan, now);
+    transaction.provision(&plan, &registered.account, now);
     transaction.append(Event::CertificateRegistered(registered));
     transaction.record(record);
     Ok(transaction)
@@ -188,6 +188,7 @@ fn ca_certificate() -> CaCertificate {
         mode: CertificateMode::Default,
         der: CertificateDer::new(&[0xca; DER_BYTES]),
         validity: validity(),
+        version: 1,
         registered_at: UnixTime::from_secs(1_700_000_000),
         modified_at: UnixTime::from_secs(1_700_000_000),
     }
@@ -198,9 +199,11 @@ fn pending(number: u64, creation_id: CreationId, now: UnixTime) -> Certificate {
         id: certificate_id(number),
         ca: Some(CA),
         status: CertificateStatus::PendingActivation { creation_id },
+        mode: CertificateMode::Default,
         signed_part: SignedPart::from_sha256(*certificate_id(number).as_bytes()),
         der: CertificateDer::new(&certificate_id(number).as_bytes().repeat(DER_BYTES / 32)),
         validity: validity(),
+        version: 1,
         registered_at: now,
         modified_at: now,
     }

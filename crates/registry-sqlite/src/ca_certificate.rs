@@ -8,15 +8,16 @@ use rusqlite::{Connection, params};
 use crate::SqliteRegistry;
 use crate::apply::Apply;
 use crate::error::{ApplyError, ReadError};
-use crate::sql::{Fields, Listing, execute, first, page, statements};
+use crate::sql::{Fields, Listing, count, execute, first, page, statements};
+use crate::tag;
 
 const TABLE: &str = "ca_certificates";
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT rid, ca_id, status, auto_registration, mode, created, modified, not_before, not_after, der
-            FROM ca_certificates ",
+            "SELECT rid, ca_id, status, auto_registration, mode, created, modified, not_before, not_after, der,
+            version FROM ca_certificates ",
             $rest
         )
     };
@@ -28,11 +29,12 @@ statements! {
     LIST_BACK = select!("WHERE rid < $1 ORDER BY rid DESC LIMIT $2");
     STATUS = "SELECT rid, status, auto_registration FROM ca_certificates WHERE ca_id = $1";
     INSERT = "INSERT INTO ca_certificates
-        (rid, ca_id, status, auto_registration, mode, created, modified, not_before, not_after, der)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (ca_id) DO NOTHING";
+        (rid, ca_id, status, auto_registration, mode, created, modified, not_before, not_after, der, version)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (ca_id) DO NOTHING";
     UPDATE = "UPDATE ca_certificates SET status = COALESCE($1, status),
-        auto_registration = COALESCE($2, auto_registration), modified = $3 WHERE ca_id = $4";
-    DELETE = "DELETE FROM ca_certificates WHERE ca_id = $1";
+        auto_registration = COALESCE($2, auto_registration), modified = $3, version = version + 1
+        WHERE ca_id = $4";
+    DELETE = "DELETE FROM ca_certificates WHERE rid = $1";
 }
 
 #[async_trait]
@@ -57,30 +59,56 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &CaCertificateChange) -> Resu
         CaCertificateChange::Update { id, status, auto_registration, at } => {
             let (status, auto) = (status.map(status_code), auto_registration.map(auto_registration_code));
             let changes = params![status, auto, at.as_millis(), id.as_bytes()];
-            let updated = execute(apply.connection, UPDATE, changes)?;
-            found(updated, *id)
-        }
-        CaCertificateChange::Delete { id } => {
-            if let Some((CaStatus::Active, _)) = statuses(apply.connection, *id)? {
-                return Err(Conflict::CaCertificateActive(*id).into());
-            }
-            apply.row_ids.keep(apply.connection)?;
             apply.rows.forget();
-            found(execute(apply.connection, DELETE, [id.as_bytes()])?, *id)
+            match execute(apply.connection, UPDATE, changes)? {
+                0 => Err(Conflict::CaCertificateNotFound(*id).into()),
+                _ => Ok(()),
+            }
         }
+        CaCertificateChange::Delete { id } => match statuses(apply.connection, *id)? {
+            None => Err(Conflict::CaCertificateNotFound(*id).into()),
+            Some((_, CaStatus::Active, _)) => Err(Conflict::CaCertificateActive(*id).into()),
+            Some((rid, CaStatus::Inactive, _)) => {
+                tag::remove_all(apply.connection, rid)?;
+                apply.delete(DELETE, rid)
+            }
+        },
     }
 }
 
+/// The row of a CA certificate, if it is registered.
+pub(crate) fn rid(connection: &Connection, id: CaCertificateId) -> Result<Option<i64>, ReadError> {
+    Ok(statuses(connection, id)?.map(|(rid, _, _)| rid))
+}
+
 /// Checks that the CA certificate is ACTIVE and that its auto-registration is on.
-pub(crate) fn expect_registering(connection: &Connection, id: CaCertificateId) -> Result<(), ApplyError> {
-    match statuses(connection, id)? {
-        Some((CaStatus::Active, AutoRegistration::Enable)) => Ok(()),
-        Some((CaStatus::Active | CaStatus::Inactive, _)) | None => Err(Conflict::CaNotRegistering(id).into()),
+pub(crate) fn expect_registering(apply: &mut Apply<'_>, id: CaCertificateId) -> Result<(), ApplyError> {
+    if apply.rows.registering_ca == Some(id) {
+        return Ok(());
+    }
+    match statuses(apply.connection, id)? {
+        Some((_, CaStatus::Active, AutoRegistration::Enable)) => {
+            apply.rows.registering_ca = Some(id);
+            Ok(())
+        }
+        Some((_, CaStatus::Active | CaStatus::Inactive, _)) | None => {
+            Err(Conflict::CaNotRegistering(id).into())
+        }
     }
 }
 
 fn insert(apply: &mut Apply<'_>, ca: &CaCertificate) -> Result<(), ApplyError> {
-    let CaCertificate { id, status, auto_registration, mode, der, validity, registered_at, modified_at } = ca;
+    let CaCertificate {
+        id,
+        status,
+        auto_registration,
+        mode,
+        der,
+        validity,
+        version,
+        registered_at,
+        modified_at,
+    } = ca;
     let row = params![
         apply.row_ids.next(*registered_at)?,
         id.as_bytes(),
@@ -92,6 +120,7 @@ fn insert(apply: &mut Apply<'_>, ca: &CaCertificate) -> Result<(), ApplyError> {
         validity.not_before.as_millis(),
         validity.not_after.as_millis(),
         der.as_bytes(),
+        count(*version),
     ];
     match execute(apply.connection, INSERT, row)? {
         0 => Err(Conflict::CaCertificateExists(*id).into()),
@@ -99,21 +128,16 @@ fn insert(apply: &mut Apply<'_>, ca: &CaCertificate) -> Result<(), ApplyError> {
     }
 }
 
+/// The row of a CA certificate with its statuses.
 fn statuses(
     connection: &Connection,
     id: CaCertificateId,
-) -> Result<Option<(CaStatus, AutoRegistration)>, ReadError> {
+) -> Result<Option<(i64, CaStatus, AutoRegistration)>, ReadError> {
     first(connection, STATUS, [id.as_bytes()], |row| {
         let fields = Fields::new(TABLE, row)?;
-        Ok((fields.decode(1, "status", status)?, fields.decode(2, "auto_registration", auto_registration)?))
+        let auto_registration = fields.decode(2, "auto_registration", auto_registration)?;
+        Ok((fields.rid(), fields.decode(1, "status", status)?, auto_registration))
     })
-}
-
-fn found(rows: usize, id: CaCertificateId) -> Result<(), ApplyError> {
-    match rows {
-        0 => Err(Conflict::CaCertificateNotFound(id).into()),
-        _ => Ok(()),
-    }
 }
 
 fn from_fields(fields: &Fields<'_>) -> Result<CaCertificate, ReadError> {
@@ -129,6 +153,7 @@ fn from_fields(fields: &Fields<'_>) -> Result<CaCertificate, ReadError> {
             not_after: fields.time(8, "not_after")?,
         },
         der: CertificateDer::new(fields.bytes(9, "der")?),
+        version: fields.count(10, "version")?,
     })
 }
 
@@ -164,14 +189,14 @@ const fn auto_registration(code: i64) -> Option<AutoRegistration> {
     }
 }
 
-const fn mode_code(mode: CertificateMode) -> i64 {
+pub(crate) const fn mode_code(mode: CertificateMode) -> i64 {
     match mode {
         CertificateMode::Default => 1,
         CertificateMode::SniOnly => 2,
     }
 }
 
-const fn mode(code: i64) -> Option<CertificateMode> {
+pub(crate) const fn mode(code: i64) -> Option<CertificateMode> {
     match code {
         1 => Some(CertificateMode::Default),
         2 => Some(CertificateMode::SniOnly),

@@ -1,16 +1,17 @@
 use async_trait::async_trait;
 use landfall_model::{
-    CaCertificateId, Certificate, CertificateDer, CertificateId, CertificateStatus, CreationId, PolicyName,
-    SignedPart, ThingName, UnixTime, Validity,
+    CaCertificateId, Certificate, CertificateDer, CertificateId, CertificateStatus, CreationId, Principal,
+    SignedPart, ThingName, ThingPrincipalType, UnixTime, Validity,
 };
 use landfall_registry::{CertificateChange, Certificates, Conflict, Page, PageRequest, StorageError};
 use rusqlite::{Connection, ToSql, params};
 
 use crate::SqliteRegistry;
-use crate::apply::Apply;
+use crate::apply::{Apply, Fresh};
+use crate::ca_certificate::{mode, mode_code};
 use crate::error::{ApplyError, ReadError};
-use crate::sql::{Fields, Listing, execute, first, page, statements};
-use crate::issuer;
+use crate::sql::{Fields, Listing, count, every, execute, exists, first, page, snapshot, statements};
+use crate::{issuer, policy, registration, thing};
 
 const TABLE: &str = "certificates";
 
@@ -18,7 +19,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT c.rid, c.cert_id, i.ca_id, c.status, c.creation, c.created, c.modified, c.not_before,
-            c.not_after, c.der, c.signed_part FROM certificates c LEFT JOIN issuers i ON i.rid = c.ca ",
+            c.not_after, c.der, c.signed_part, c.version, c.mode FROM certificates c LEFT JOIN issuers i ON i.rid = c.ca ",
             $rest
         )
     };
@@ -34,23 +35,44 @@ statements! {
     LIST_OF_CA_BACK = select!(
         "WHERE c.ca = (SELECT rid FROM issuers WHERE ca_id = $1) AND c.rid < $2 ORDER BY c.rid DESC LIMIT $3"
     );
+    LIST_WITHOUT_CA = select!("WHERE c.ca IS NULL AND c.rid > $1 ORDER BY c.rid LIMIT $2");
+    LIST_WITHOUT_CA_BACK = select!("WHERE c.ca IS NULL AND c.rid < $1 ORDER BY c.rid DESC LIMIT $2");
+    // Answered by the index alone.
+    IDS = "SELECT cert_id FROM certificates WHERE cert_id > $1 ORDER BY cert_id LIMIT $2";
     RID = "SELECT rid FROM certificates WHERE cert_id = $1";
     INSERT = "INSERT INTO certificates
-        (rid, cert_id, signed_part, ca, status, creation, created, modified, not_before, not_after, der)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
-    ACTIVATE = "UPDATE certificates SET status = $1, creation = NULL, modified = $2
+        (rid, cert_id, signed_part, ca, status, creation, created, modified, not_before, not_after, der,
+        version, mode) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
+    ACTIVATE = "UPDATE certificates SET status = $1, creation = NULL, modified = $2, version = version + 1
         WHERE rid = $3 AND status = $4";
-    SET_STATUS = "UPDATE certificates SET status = $1, creation = $2, modified = $3 WHERE cert_id = $4";
-    ATTACH_THING = "INSERT INTO thing_principal (cert, thing) VALUES ($1, $2)
-        ON CONFLICT (cert, thing) DO NOTHING";
-    ATTACH_POLICY = "INSERT INTO policy_attach (target, policy) VALUES ($1, $2)
-        ON CONFLICT (target, policy) DO NOTHING";
+    SET_STATUS = "UPDATE certificates SET status = $1, creation = $2, modified = $3, version = version + 1
+        WHERE cert_id = $4";
+    STATUS = "SELECT rid, status FROM certificates WHERE cert_id = $1";
+    ATTACH_THING = "INSERT INTO thing_principal (cert, thing, exclusive) VALUES ($1, $2, $3)
+        ON CONFLICT (cert, thing) DO UPDATE SET exclusive = $3";
+    DETACH_THING = "DELETE FROM thing_principal WHERE cert = $1 AND thing = $2";
+    // One tells of all: who is attached exclusively has no other.
+    ANOTHER_THING = "SELECT thing, exclusive FROM thing_principal WHERE cert = $1 AND thing <> $2 LIMIT 1";
+    OTHER_THINGS = "SELECT t.rid, t.name FROM thing_principal p JOIN things t ON t.rid = p.thing
+        WHERE p.cert = $1 AND p.thing <> $2";
+    A_THING = "SELECT thing FROM thing_principal WHERE cert = $1 LIMIT 1";
+    KEEP_RECORDS = "UPDATE registrations SET cert = NULL, cert_id = $1 WHERE cert = $2";
+    DELETE = "DELETE FROM certificates WHERE rid = $1";
 }
 
 #[async_trait]
 impl Certificates for SqliteRegistry {
     async fn certificate(&self, id: CertificateId) -> Result<Option<Certificate>, StorageError> {
         self.look_up(|connection| Ok(read(connection, id)?.map(|(_, certificate)| certificate)))
+    }
+
+    async fn principal(&self, id: CertificateId) -> Result<Option<Principal>, StorageError> {
+        self.look_up(|connection| {
+            snapshot(connection, |connection| {
+                let rid = rid(connection, id)?;
+                rid.map(|rid| registration::attached(connection, rid, id)).transpose()
+            })
+        })
     }
 
     async fn certificates(
@@ -68,6 +90,26 @@ impl Certificates for SqliteRegistry {
                     page(connection, of_ca, &filter, request, from_fields, TABLE)
                 }
             }
+        })
+        .await
+    }
+
+    async fn certificates_without_ca(&self, request: PageRequest) -> Result<Page<Certificate>, StorageError> {
+        let listing = Listing { ascending: LIST_WITHOUT_CA, descending: LIST_WITHOUT_CA_BACK };
+        self.list(move |connection| page(connection, listing, &[], request, from_fields, TABLE)).await
+    }
+
+    async fn certificate_ids(
+        &self,
+        after: Option<CertificateId>,
+        limit: u32,
+    ) -> Result<Vec<CertificateId>, StorageError> {
+        self.list(move |connection| {
+            // Nothing is below an empty blob.
+            let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
+            every(connection, IDS, params![after, limit], |row| {
+                Ok(CertificateId::from_sha256(row.get::<_, [u8; 32]>(0)?))
+            })
         })
         .await
     }
@@ -101,13 +143,21 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &CertificateChange) -> Result
                 _ => Ok(()),
             }
         }
-        CertificateChange::AttachThing { id, thing } => attach_thing(apply, *id, thing),
-        CertificateChange::AttachPolicy { id, policy } => attach_policy(apply, *id, policy),
+        CertificateChange::AttachThing { id, thing, principal_type } => {
+            attach_thing(apply, *id, thing, *principal_type)
+        }
+        CertificateChange::DetachThing { id, thing } => {
+            let (certificate, thing) = (apply.certificate_row(*id)?, apply.thing_row(thing)?);
+            execute(apply.connection, DETACH_THING, [certificate, thing])?;
+            Ok(())
+        }
+        CertificateChange::Delete { id, detaches_policies } => delete(apply, *id, *detaches_policies),
     }
 }
 
 fn insert(apply: &mut Apply<'_>, certificate: &Certificate) -> Result<(), ApplyError> {
-    let Certificate { id, ca, status, signed_part, der, validity, registered_at, modified_at } = certificate;
+    let Certificate { id, ca, status, mode, signed_part, der, validity, version, registered_at, modified_at } =
+        certificate;
     let ca = ca.map(|ca| issuer::ensure(apply, ca, *registered_at)).transpose()?;
     let (code, creation) = status_code(status);
     let rid = apply.row_ids.next(*registered_at)?;
@@ -123,12 +173,15 @@ fn insert(apply: &mut Apply<'_>, certificate: &Certificate) -> Result<(), ApplyE
         validity.not_before.as_millis(),
         validity.not_after.as_millis(),
         der.as_bytes(),
+        count(*version),
+        mode_code(*mode),
     ];
     match execute(apply.connection, INSERT, row)? {
         0 if apply.find_certificate_row(*id)?.is_some() => Err(Conflict::CertificateExists(*id).into()),
         0 => Err(Conflict::CertificateTwin(*id).into()),
         _ => {
             apply.rows.certificate = Some((*id, rid));
+            apply.fresh = Some(Fresh::new(rid));
             Ok(())
         }
     }
@@ -142,17 +195,72 @@ fn activate(apply: &mut Apply<'_>, id: CertificateId, at: UnixTime) -> Result<()
     }
 }
 
-fn attach_thing(apply: &mut Apply<'_>, id: CertificateId, thing: &ThingName) -> Result<(), ApplyError> {
+fn attach_thing(
+    apply: &mut Apply<'_>,
+    id: CertificateId,
+    thing: &ThingName,
+    principal_type: ThingPrincipalType,
+) -> Result<(), ApplyError> {
     let (certificate, thing) = (apply.certificate_row(id)?, apply.thing_row(thing)?);
-    execute(apply.connection, ATTACH_THING, [certificate, thing])?;
+    let is_first = apply.fresh(certificate).is_some_and(|fresh| {
+        fresh.things += 1;
+        fresh.things == 1
+    });
+    if !is_first {
+        check_exclusion(apply.connection, id, certificate, thing, principal_type)?;
+    }
+    let exclusive = principal_type_code(principal_type);
+    execute(apply.connection, ATTACH_THING, [certificate, thing, exclusive])?;
     Ok(())
 }
 
-fn attach_policy(apply: &mut Apply<'_>, id: CertificateId, policy: &PolicyName) -> Result<(), ApplyError> {
-    let certificate = apply.certificate_row(id)?;
-    let policy = apply.find_policy_row(policy)?.ok_or_else(|| Conflict::PolicyNotFound(policy.clone()))?;
-    execute(apply.connection, ATTACH_POLICY, [certificate, policy])?;
-    Ok(())
+/// Checks that a certificate can be attached to a thing in this way, whatever else it is attached to.
+fn check_exclusion(
+    connection: &Connection,
+    id: CertificateId,
+    certificate: i64,
+    thing: i64,
+    principal_type: ThingPrincipalType,
+) -> Result<(), ApplyError> {
+    let another = first(connection, ANOTHER_THING, [certificate, thing], |row| {
+        self::principal_type(&Fields::new(TABLE, row)?, 1)
+    })?;
+    let other = || {
+        let names = every(connection, OTHER_THINGS, [certificate, thing], |row| {
+            thing::name_from_fields(&Fields::new(thing::TABLE, row)?)
+        });
+        Ok::<_, ReadError>(names?.into_iter().min())
+    };
+    let conflict = match (another, principal_type) {
+        (Some(ThingPrincipalType::Exclusive), _) => {
+            other()?.map(|thing| Conflict::CertificateExclusive { certificate: id, thing })
+        }
+        (Some(ThingPrincipalType::NonExclusive), ThingPrincipalType::Exclusive) => {
+            other()?.map(|thing| Conflict::CertificateShared { certificate: id, thing })
+        }
+        (Some(ThingPrincipalType::NonExclusive), ThingPrincipalType::NonExclusive) | (None, _) => None,
+    };
+    conflict.map_or(Ok(()), |conflict| Err(conflict.into()))
+}
+
+fn delete(apply: &mut Apply<'_>, id: CertificateId, detaches_policies: bool) -> Result<(), ApplyError> {
+    let connection = apply.connection;
+    let found = first(connection, STATUS, [id.as_bytes()], |row| {
+        let fields = Fields::new(TABLE, row)?;
+        Ok((fields.rid(), fields.get::<i64>(1, "status")?))
+    })?;
+    let (rid, status) = found.ok_or(Conflict::CertificateNotFound(id))?;
+    if status == ACTIVE {
+        return Err(Conflict::CertificateActive(id).into());
+    }
+    if exists(connection, A_THING, [rid])? {
+        return Err(Conflict::CertificateHasThings(id).into());
+    }
+    if policy::detach_all(connection, rid)? > 0 && !detaches_policies {
+        return Err(Conflict::CertificateHasPolicies(id).into());
+    }
+    execute(connection, KEEP_RECORDS, params![id.as_bytes(), rid])?;
+    apply.delete(DELETE, rid)
 }
 
 fn from_fields(fields: &Fields<'_>) -> Result<Certificate, ReadError> {
@@ -175,6 +283,8 @@ fn from_fields(fields: &Fields<'_>) -> Result<Certificate, ReadError> {
         },
         der: CertificateDer::new(fields.bytes(9, "der")?),
         signed_part: SignedPart::from_sha256(fields.get(10, "signed_part")?),
+        version: fields.count(11, "version")?,
+        mode: fields.decode(12, "mode", mode)?,
     })
 }
 
@@ -205,4 +315,24 @@ const fn status(code: i64, creation: Option<[u8; 16]>) -> Option<CertificateStat
         (REVOKED, None) => Some(CertificateStatus::Revoked),
         _ => None,
     }
+}
+
+const NON_EXCLUSIVE: i64 = 0;
+const EXCLUSIVE: i64 = 1;
+
+/// The code of the way in which it is attached to a thing.
+pub(crate) const fn principal_type_code(principal_type: ThingPrincipalType) -> i64 {
+    match principal_type {
+        ThingPrincipalType::Exclusive => EXCLUSIVE,
+        ThingPrincipalType::NonExclusive => NON_EXCLUSIVE,
+    }
+}
+
+/// The way in this column in which it is attached to a thing.
+pub(crate) fn principal_type(fields: &Fields<'_>, index: usize) -> Result<ThingPrincipalType, ReadError> {
+    fields.of("thing_principal").decode(index, "exclusive", |code| match code {
+        EXCLUSIVE => Some(ThingPrincipalType::Exclusive),
+        NON_EXCLUSIVE => Some(ThingPrincipalType::NonExclusive),
+        _ => None,
+    })
 }

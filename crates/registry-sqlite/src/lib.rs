@@ -6,12 +6,15 @@
 //! its changes and its reads.
 
 mod apply;
+mod billing_group;
 mod ca_certificate;
 mod certificate;
 mod config;
 mod error;
 mod event;
+mod event_configuration;
 mod issuer;
+mod logging;
 mod policy;
 mod readers;
 mod registration;
@@ -20,7 +23,9 @@ mod row_id;
 mod rows;
 mod schema;
 mod sql;
+mod tag;
 mod thing;
+mod thing_group;
 mod thing_type;
 mod writer;
 
@@ -46,7 +51,7 @@ use self::error::ReadError;
 use self::readers::Readers;
 use self::row_id::RowIds;
 use self::rows::Rows;
-use self::writer::{Observers, Submission, Writer};
+use self::writer::{Done, Observers, Submission, Work, Writer};
 
 /// The registry in an SQLite database.
 ///
@@ -100,6 +105,7 @@ impl SqliteRegistry {
             observers: Arc::clone(&observers),
             group_max: group_max.max(1),
             group_pause,
+            careful_groups: 0,
         };
         let thread = writer.spawn(waiting).map_err(OpenError::Thread)?;
         let writer = Mutex::new(Some(OpenWriter { submissions, thread }));
@@ -148,10 +154,12 @@ impl Registry for SqliteRegistry {
     async fn commit(&self, transaction: Transaction) -> Result<Committed, CommitError> {
         let (reply, outcome) = oneshot::channel();
         let submissions = self.submissions()?;
-        let sent = submissions.send(Submission { transaction, reply }).await;
+        let sent = submissions.send(Submission { work: Work::new(transaction), reply }).await;
         sent.map_err(|_| StorageError::Closed)?;
         drop(submissions);
-        outcome.await.map_err(|_| StorageError::Closed)?
+        let Done { result, work } = outcome.await.map_err(|_| StorageError::Closed)?;
+        drop(work);
+        result
     }
 
     fn observe(&self, observer: Arc<dyn CommitObserver>) {

@@ -96,7 +96,12 @@ pub(crate) fn principal(apply: &mut Apply<'_>, id: CertificateId) -> Result<Opti
     rid.map(|rid| attached(apply.connection, rid, id)).transpose()
 }
 
-fn attached(connection: &Connection, rid: i64, certificate: CertificateId) -> Result<Principal, ReadError> {
+/// What is attached to the certificate of this row.
+pub(crate) fn attached(
+    connection: &Connection,
+    rid: i64,
+    certificate: CertificateId,
+) -> Result<Principal, ReadError> {
     let (things, policies) = (thing::attached(connection, rid)?, policy::attached(connection, rid)?);
     Ok(Principal { certificate, things, policies })
 }

@@ -13,6 +13,7 @@ const SETTING: &str = "registration_code";
 statements! {
     READ = "SELECT value FROM settings WHERE name = $1";
     ENSURE = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    DELETE = "DELETE FROM settings WHERE name = $1";
 }
 
 #[async_trait]
@@ -24,6 +25,11 @@ impl RegistrationCodes for SqliteRegistry {
 
 pub(crate) fn ensure(connection: &Connection, code: &RegistrationCode) -> Result<(), ApplyError> {
     execute(connection, ENSURE, params![SETTING, code.as_bytes()])?;
+    Ok(())
+}
+
+pub(crate) fn delete(connection: &Connection) -> Result<(), ApplyError> {
+    execute(connection, DELETE, [SETTING])?;
     Ok(())
 }
 

@@ -13,6 +13,9 @@ statements! {
         UNION ALL SELECT MAX(rid) AS last FROM thing_types
         UNION ALL SELECT MAX(rid) AS last FROM things
         UNION ALL SELECT MAX(rid) AS last FROM policies
+        UNION ALL SELECT MAX(rid) AS last FROM thing_groups
+        UNION ALL SELECT MAX(rid) AS last FROM billing_groups
+        UNION ALL SELECT MAX(rid) AS last FROM v2_logging_levels
         UNION ALL SELECT MAX(rid) AS last FROM events
         UNION ALL SELECT MAX(rid) AS last FROM registrations
     ) AS known";
@@ -45,13 +48,19 @@ impl RowIds {
     pub(crate) fn next(&mut self, at: UnixTime) -> Result<i64, ReadError> {
         let by_time = at.as_millis() << BITS_OF_COUNTER;
         let is_plausible = (0..TIME_MAX).contains(&at.as_millis());
-        let next = self.last.checked_add(1).ok_or(ReadError::Inconsistent {
+        let next = self.next_untimed()?;
+        self.last = if is_plausible { next.max(by_time) } else { next };
+        Ok(self.last)
+    }
+
+    /// The row id of what has no time.
+    pub(crate) fn next_untimed(&mut self) -> Result<i64, ReadError> {
+        self.last = self.last.checked_add(1).ok_or(ReadError::Inconsistent {
             table: "row_ids",
             column: "last",
             row: 1,
             problem: "no row id is left".to_owned(),
         })?;
-        self.last = if is_plausible { next.max(by_time) } else { next };
         Ok(self.last)
     }
 

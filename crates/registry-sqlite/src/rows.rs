@@ -1,26 +1,34 @@
-use landfall_model::{CaCertificateId, CertificateId, PolicyName, ThingName, ThingType, ThingTypeName};
+use std::collections::BTreeSet;
+
+use landfall_model::{
+    CaCertificateId, CertificateId, EventType, PolicyName, ThingName, ThingType, ThingTypeName,
+};
 use landfall_registry::Conflict;
 
 use crate::apply::Apply;
 use crate::error::{ApplyError, ReadError};
-use crate::{certificate, policy, thing, thing_type};
+use crate::{certificate, event_configuration, policy, thing, thing_type};
 
-/// The rows of what the writer has met last, one of each noun: a transaction names the same certificate and thing several
-/// times, and one transaction after the other the same CA certificate, policy and thing type.
+/// What the writer has met last, one row of each noun: a transaction names the same certificate and thing several times,
+/// and one transaction after the other the same CA certificate, policy and thing type.
 ///
-/// A row id stands for one row for ever, so that an entry is right until its row is deleted or rolled back; who does that
-/// forgets all.
+/// A row id stands for one row for ever, so that an entry is right until its row is deleted, changed or rolled back; who
+/// does that forgets all.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     pub(crate) issuer: Option<(CaCertificateId, i64)>,
+    /// A CA certificate that registers devices.
+    pub(crate) registering_ca: Option<CaCertificateId>,
     pub(crate) certificate: Option<(CertificateId, i64)>,
     pub(crate) thing: Option<(ThingName, i64)>,
     pub(crate) policy: Option<(PolicyName, i64)>,
     pub(crate) thing_type: Option<(i64, ThingType)>,
+    /// The types of events that are switched on.
+    event_types: Option<BTreeSet<EventType>>,
 }
 
 impl Rows {
-    /// To be called when rows are deleted or rolled back.
+    /// To be called when rows are deleted or rolled back, or something changes that is kept here.
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }
@@ -47,10 +55,14 @@ impl Apply<'_> {
         if let Some((_, rid)) = self.rows.thing.as_ref().filter(|(known, _)| known == name) {
             return Ok(*rid);
         }
-        let rid =
-            thing::rid(self.connection, name)?.ok_or_else(|| Conflict::ThingNotFound(name.clone()))?;
+        let rid = thing::rid(self.connection, name)?.ok_or_else(|| Conflict::ThingNotFound(name.clone()))?;
         self.rows.thing = Some((name.clone(), rid));
         Ok(rid)
+    }
+
+    /// The row of a policy. Conflict: it does not exist.
+    pub(crate) fn policy_row(&mut self, name: &PolicyName) -> Result<i64, ApplyError> {
+        Ok(self.find_policy_row(name)?.ok_or_else(|| Conflict::PolicyNotFound(name.clone()))?)
     }
 
     /// The row of a policy, if it exists.
@@ -72,5 +84,13 @@ impl Apply<'_> {
             self.rows.thing_type = thing_type::read(self.connection, name)?;
         }
         Ok(self.rows.thing_type.as_ref())
+    }
+
+    /// Whether events of this type are switched on.
+    pub(crate) fn is_told(&mut self, event_type: EventType) -> Result<bool, ReadError> {
+        if self.rows.event_types.is_none() {
+            self.rows.event_types = Some(event_configuration::read(self.connection)?.enabled);
+        }
+        Ok(self.rows.event_types.as_ref().is_some_and(|told| told.contains(&event_type)))
     }
 }

@@ -10,7 +10,8 @@ use tracing::info;
 use crate::error::OpenError;
 
 /// The migrations, each from the version before it; the first makes version 1.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_control_plane.sql")];
 
 /// Marks the file as ours (`LAND` in ASCII): <https://www.sqlite.org/pragma.html#pragma_application_id>.
 const APPLICATION_ID: i64 = 0x4c41_4e44;
@@ -19,7 +20,7 @@ const APPLICATION_ID: i64 = 0x4c41_4e44;
 const LOCK_FILE: &str = "registry.lock";
 
 /// Prepared statements that a connection keeps: as many as there are, at least.
-pub(crate) const STATEMENTS_MAX: usize = 128;
+pub(crate) const STATEMENTS_MAX: usize = 256;
 
 /// How long a connection waits for another program that holds the database, as a backup does.
 const BUSY_TIMEOUT_MS: u32 = 5_000;

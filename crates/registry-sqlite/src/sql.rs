@@ -71,6 +71,17 @@ pub(crate) fn every<T>(
     Ok(items)
 }
 
+/// Whether there is a row.
+pub(crate) fn exists(connection: &Connection, sql: &str, params: impl Params) -> Result<bool, ReadError> {
+    Ok(first(connection, sql, params, |_| Ok(()))?.is_some())
+}
+
+/// The count that a statement asks for.
+pub(crate) fn number(connection: &Connection, sql: &str, params: impl Params) -> Result<usize, ReadError> {
+    let number: Option<u32> = first(connection, sql, params, |row| Ok(row.get(0)?))?;
+    Ok(usize::try_from(number.unwrap_or(0)).unwrap_or(usize::MAX))
+}
+
 /// Reads one page. `filter` has the parameters before those of the page.
 pub(crate) fn page<T>(
     connection: &Connection,
@@ -126,6 +137,11 @@ impl<'a> Fields<'a> {
         self.rid
     }
 
+    /// The same row, of which columns of another table are read now.
+    pub(crate) const fn of(&self, table: &'static str) -> Self {
+        Self { row: self.row, table, rid: self.rid }
+    }
+
     /// The value of a column.
     pub(crate) fn get<T: FromSql>(&self, index: usize, column: &'static str) -> Result<T, ReadError> {
         self.row.get(index).map_err(|error| self.inconsistent(column, &error))
@@ -134,6 +150,15 @@ impl<'a> Fields<'a> {
     /// The moment in a column.
     pub(crate) fn time(&self, index: usize, column: &'static str) -> Result<UnixTime, ReadError> {
         self.get(index, column).map(UnixTime::from_millis)
+    }
+
+    /// The moment in a column, unless that is null.
+    pub(crate) fn time_if_any(
+        &self,
+        index: usize,
+        column: &'static str,
+    ) -> Result<Option<UnixTime>, ReadError> {
+        Ok(self.get::<Option<i64>>(index, column)?.map(UnixTime::from_millis))
     }
 
     /// The count in a column.

@@ -1,11 +1,13 @@
 mod durability;
+mod migration;
 mod opening;
+mod rows;
 mod statements;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use landfall_registry::conformance::samples::{CA, LATER, event, pending, plan, success};
+use landfall_registry::conformance::samples::{CA, LATER, account, event, pending, plan, success};
 use landfall_registry::{Registry, Transaction};
 use tempfile::TempDir;
 
@@ -56,7 +58,7 @@ fn transaction(build: impl FnOnce(&mut Transaction)) -> Transaction {
 fn registration(number: u32) -> Transaction {
     transaction(|tx| {
         tx.register(pending(number), CA);
-        tx.provision(&plan(number), LATER);
+        tx.provision(&plan(number), &account(), LATER);
         tx.append(event(number));
         tx.record(success(number));
     })

@@ -24,7 +24,7 @@ pub trait CaCertificates {
 pub enum CaCertificateChange {
     /// Registers it. Conflict: it is registered already.
     Insert(CaCertificate),
-    /// Sets its statuses, those that are given. Conflict: it is not registered.
+    /// Sets its statuses, those that are given, and counts its version up. Conflict: it is not registered.
     Update {
         /// Its id.
         id: CaCertificateId,
@@ -35,7 +35,7 @@ pub enum CaCertificateChange {
         /// When.
         at: UnixTime,
     },
-    /// Deletes it. Conflict: it is not registered, or ACTIVE.
+    /// Deletes it and its tags. Conflict: it is not registered, or ACTIVE.
     Delete {
         /// Its id.
         id: CaCertificateId,

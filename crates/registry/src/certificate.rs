@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use landfall_model::{
-    CaCertificateId, Certificate, CertificateId, CertificateStatus, PolicyName, ThingName, UnixTime,
+    CaCertificateId, Certificate, CertificateId, CertificateStatus, Principal, ThingName, ThingPrincipalType,
+    UnixTime,
 };
 
 use crate::{Change, Page, PageRequest, StorageError, Transaction};
@@ -14,6 +15,12 @@ pub trait Certificates {
     /// The storage failed.
     async fn certificate(&self, id: CertificateId) -> Result<Option<Certificate>, StorageError>;
 
+    /// The certificate with what is attached to it, as of one moment.
+    ///
+    /// # Errors
+    /// The storage failed.
+    async fn principal(&self, id: CertificateId) -> Result<Option<Principal>, StorageError>;
+
     /// Certificates by time of registration, all or those of one CA certificate.
     ///
     /// # Errors
@@ -23,6 +30,23 @@ pub trait Certificates {
         ca: Option<CaCertificateId>,
         page: PageRequest,
     ) -> Result<Page<Certificate>, StorageError>;
+
+    /// Certificates that are registered without a CA certificate, by time of registration.
+    ///
+    /// # Errors
+    /// The storage failed.
+    async fn certificates_without_ca(&self, page: PageRequest) -> Result<Page<Certificate>, StorageError>;
+
+    /// The ids of certificates in ascending order, at most `limit` of them, behind `after` if that is given. It is the quickest
+    /// way to hear of all.
+    ///
+    /// # Errors
+    /// The storage failed.
+    async fn certificate_ids(
+        &self,
+        after: Option<CertificateId>,
+        limit: u32,
+    ) -> Result<Vec<CertificateId>, StorageError>;
 }
 
 /// A change of a certificate or of what is attached to it.
@@ -30,14 +54,14 @@ pub trait Certificates {
 pub enum CertificateChange {
     /// Registers it. Conflict: it is registered already, or one with the same signed part is.
     Insert(Certificate),
-    /// Makes a pending certificate ACTIVE. Conflict: it is not registered, or not PENDING_ACTIVATION.
+    /// Makes a pending certificate ACTIVE and counts its version up. Conflict: it is not registered, or not PENDING_ACTIVATION.
     Activate {
         /// Its id.
         id: CertificateId,
         /// When.
         at: UnixTime,
     },
-    /// Sets its status, whatever that was. Conflict: it is not registered.
+    /// Sets its status, whatever that was, and counts its version up. Conflict: it is not registered.
     SetStatus {
         /// Its id.
         id: CertificateId,
@@ -46,19 +70,30 @@ pub enum CertificateChange {
         /// When.
         at: UnixTime,
     },
-    /// Attaches it to a thing, unless it is. Conflict: either does not exist.
+    /// Attaches it to a thing. If it is attached already, it is from now on in this way. Conflict: either does not exist, it
+    /// is attached exclusively to another thing, or it is to be exclusively and is attached to another.
     AttachThing {
         /// Its id.
         id: CertificateId,
         /// The thing.
         thing: ThingName,
+        /// How it is attached.
+        principal_type: ThingPrincipalType,
     },
-    /// Attaches a policy to it, unless it is. Conflict: either does not exist.
-    AttachPolicy {
+    /// Detaches it from a thing, if it is attached. Conflict: either does not exist.
+    DetachThing {
         /// Its id.
         id: CertificateId,
-        /// The policy.
-        policy: PolicyName,
+        /// The thing.
+        thing: ThingName,
+    },
+    /// Deletes it; the records of its registration stay. Conflict: it is not registered, is ACTIVE, is attached to a thing,
+    /// or has policies, unless these are to be detached.
+    Delete {
+        /// Its id.
+        id: CertificateId,
+        /// Whether its policies are detached.
+        detaches_policies: bool,
     },
 }
 
@@ -78,13 +113,28 @@ impl Transaction {
         self.push(Change::Certificate(CertificateChange::SetStatus { id, status, at }));
     }
 
-    /// Attaches a certificate to a thing.
+    /// Attaches a certificate to a thing, not exclusively.
     pub fn attach_thing(&mut self, id: CertificateId, thing: ThingName) {
-        self.push(Change::Certificate(CertificateChange::AttachThing { id, thing }));
+        self.attach_thing_as(ThingPrincipalType::NonExclusive, id, thing);
     }
 
-    /// Attaches a policy to a certificate.
-    pub fn attach_policy(&mut self, id: CertificateId, policy: PolicyName) {
-        self.push(Change::Certificate(CertificateChange::AttachPolicy { id, policy }));
+    /// Attaches a certificate to a thing in this way.
+    pub fn attach_thing_as(
+        &mut self,
+        principal_type: ThingPrincipalType,
+        id: CertificateId,
+        thing: ThingName,
+    ) {
+        self.push(Change::Certificate(CertificateChange::AttachThing { id, thing, principal_type }));
+    }
+
+    /// Detaches a certificate from a thing.
+    pub fn detach_thing(&mut self, id: CertificateId, thing: ThingName) {
+        self.push(Change::Certificate(CertificateChange::DetachThing { id, thing }));
+    }
+
+    /// Deletes a certificate that is neither ACTIVE nor attached to a thing.
+    pub fn delete_certificate(&mut self, id: CertificateId, detaches_policies: bool) {
+        self.push(Change::Certificate(CertificateChange::Delete { id, detaches_policies }));
     }
 }

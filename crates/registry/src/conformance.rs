@@ -4,15 +4,19 @@
 //! and panics when the promise is broken, which fails the adapter's test.
 #![expect(clippy::unwrap_used, reason = "a broken promise fails the test that calls this")]
 
+pub mod billing_group;
 pub mod ca_certificate;
 pub mod certificate;
 pub mod event;
+pub mod logging;
 pub mod observer;
 pub mod policy;
 pub mod registration;
 pub mod registration_code;
 pub mod samples;
+pub mod tag;
 pub mod thing;
+pub mod thing_group;
 pub mod thing_type;
 pub mod transaction;
 
@@ -33,6 +37,13 @@ use crate::{
 macro_rules! conformance_suite {
     ($make:expr) => {
         $crate::conformance_suite! { @promises $make;
+            billing_group {
+                a_billing_group_is_inserted_once
+                billing_groups_are_listed_by_page
+                a_billing_group_is_updated_and_deleted_in_its_version
+                a_thing_is_in_one_billing_group
+                things_of_a_billing_group_are_listed_by_page
+            }
             ca_certificate {
                 a_ca_certificate_is_read_back_as_it_was_inserted
                 a_ca_certificate_is_inserted_once
@@ -45,11 +56,17 @@ macro_rules! conformance_suite {
             certificate {
                 a_certificate_is_read_back_as_it_was_inserted
                 a_certificate_is_inserted_once
+                certificates_without_a_ca_are_listed
+                ids_of_certificates_are_read_in_their_order
                 a_twin_of_a_certificate_is_not_inserted
                 only_a_pending_certificate_is_activated
                 any_status_can_be_set
                 a_thing_is_attached_once
-                a_policy_is_attached_once
+                an_exclusive_certificate_has_one_thing
+                a_thing_is_detached
+                things_of_a_certificate_are_listed_by_page
+                a_certificate_in_use_is_not_deleted
+                a_deleted_certificate_can_come_back
                 certificates_are_listed_by_page
                 a_cursor_stays_in_place_while_rows_come_and_change
             }
@@ -57,25 +74,50 @@ macro_rules! conformance_suite {
                 events_wait_in_the_order_of_their_commits
                 delivered_events_do_not_come_back
                 an_event_id_is_never_given_twice
+                event_types_are_switched_on_and_off
+                only_events_that_are_switched_on_wait
+                a_registration_tells_what_it_creates
+                a_conflict_switches_nothing_on
+            }
+            logging {
+                logging_options_are_kept
+                log_levels_are_set_and_deleted
+                log_levels_are_bounded
             }
             observer {
                 an_observer_hears_before_the_committer_and_in_order
                 an_observer_hears_of_no_conflict
                 every_observer_hears_of_what_comes_after_it
+                events_are_told_as_they_are_stored
             }
             policy {
                 an_existing_policy_stays_as_it_is
                 attached_policies_are_listed_by_page
+                policies_of_a_group_are_listed_by_page
+                a_policy_is_attached_once
+                a_policy_is_detached
+                a_target_has_ten_policies_at_most
+                policies_are_listed_by_page
+                targets_of_a_policy_are_listed_by_page
+                a_policy_is_inserted_once
+                versions_are_numbered_and_never_again
+                a_policy_has_five_versions_at_most
+                the_default_version_is_not_deleted
+                a_policy_in_use_is_not_deleted
+                effective_policies_are_of_certificate_and_thing
+                one_of_many_adds_a_version
             }
             registration {
                 a_view_of_nothing_is_empty
-                a_view_has_the_certificate_with_what_is_attached
                 the_commit_that_activates_returns_the_principal
+                a_view_has_the_certificate_with_what_is_attached
+                a_thing_of_a_principal_has_the_policies_of_its_groups
                 a_view_is_as_of_one_moment
                 a_ca_certificate_must_register_devices
                 a_plan_creates_and_activates
                 a_plan_joins_a_thing
                 a_stale_plan_changes_nothing
+                a_plan_breaks_no_rule
                 a_plan_is_carried_out_once
                 equal_failures_count_up
                 a_log_goes_on_when_its_certificate_is_registered
@@ -84,18 +126,55 @@ macro_rules! conformance_suite {
             registration_code {
                 a_registration_code_stays_as_it_is
             }
+            tag {
+                a_tag_needs_its_resource
+                tags_are_set_and_removed
+                a_resource_has_fifty_tags_at_most
+                tags_go_with_their_resource
+            }
             thing {
                 a_thing_is_read_back_as_it_was_inserted
                 a_thing_is_inserted_once
+                a_thing_needs_its_billing_group_and_no_deprecated_type
+                a_thing_is_updated
+                listings_follow_an_update
+                a_stale_update_changes_nothing
+                one_of_many_updates_a_version
+                a_thing_in_use_is_not_deleted
+                a_thing_can_be_expected
                 a_thing_needs_its_type
                 a_thing_view_has_the_principals_with_their_issuers
                 things_are_listed_by_page
                 things_are_filtered_by_type_and_searchable_attribute
+                things_are_filtered_by_the_beginning_of_a_value
                 principals_are_listed_by_page
                 the_principals_of_a_thing_can_be_expected
             }
+            thing_group {
+                a_thing_group_is_inserted_once
+                a_thing_group_needs_its_parent
+                a_view_has_every_ancestor
+                a_hierarchy_has_seven_levels_at_most
+                a_group_has_a_hundred_children_at_most
+                a_thing_group_is_updated_in_its_version
+                a_group_with_children_is_not_deleted
+                thing_groups_are_listed_by_page
+                a_thing_is_added_once_and_removed_once
+                a_thing_is_in_one_group_of_a_hierarchy
+                a_thing_is_in_ten_groups_at_most
+                groups_of_a_thing_are_listed_by_page
+                things_of_a_group_are_listed_by_page
+                a_thing_group_can_be_expected
+                groups_stay_consistent_when_many_change_them
+            }
             thing_type {
                 an_existing_thing_type_stays_as_it_is
+                a_thing_type_is_inserted_once
+                a_created_thing_type_is_told
+                thing_types_are_listed_by_page
+                a_thing_type_is_updated_and_deprecated
+                a_stale_change_of_a_thing_type_conflicts
+                a_thing_type_in_use_is_not_deleted
             }
             transaction {
                 a_transaction_without_changes_succeeds
@@ -202,14 +281,18 @@ mod tests {
     fn the_suite_runs_every_promise() {
         let suite = include_str!("conformance.rs");
         let nouns = [
+            include_str!("conformance/billing_group.rs"),
             include_str!("conformance/ca_certificate.rs"),
             include_str!("conformance/certificate.rs"),
             include_str!("conformance/event.rs"),
+            include_str!("conformance/logging.rs"),
             include_str!("conformance/observer.rs"),
             include_str!("conformance/policy.rs"),
             include_str!("conformance/registration.rs"),
             include_str!("conformance/registration_code.rs"),
+            include_str!("conformance/tag.rs"),
             include_str!("conformance/thing.rs"),
+            include_str!("conformance/thing_group.rs"),
             include_str!("conformance/thing_type.rs"),
             include_str!("conformance/transaction.rs"),
         ];

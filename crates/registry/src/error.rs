@@ -1,6 +1,9 @@
 use std::error::Error as StdError;
 
-use landfall_model::{CaCertificateId, CertificateId, PolicyName, ThingName, ThingTypeName};
+use landfall_model::{
+    BillingGroupName, CaCertificateId, CertificateId, LogTarget, Policy, PolicyName, PolicyTarget,
+    PolicyVersionId, Tag, TaggedResource, ThingGroup, ThingGroupName, ThingName, ThingTypeName,
+};
 use thiserror::Error;
 
 /// A read or write that the storage could not do.
@@ -51,6 +54,15 @@ pub enum CommitError {
 /// The precondition that did not hold.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Conflict {
+    /// The billing group exists already.
+    #[error("billing group {0} exists already")]
+    BillingGroupExists(BillingGroupName),
+    /// No such billing group.
+    #[error("billing group {0} does not exist")]
+    BillingGroupNotFound(BillingGroupName),
+    /// The billing group has another version, or is another one of its name.
+    #[error("billing group {0} has another version than expected")]
+    BillingGroupVersion(BillingGroupName),
     /// The CA certificate is registered already.
     #[error("CA certificate {0} is registered already")]
     CaCertificateExists(CaCertificateId),
@@ -75,19 +87,153 @@ pub enum Conflict {
     /// The certificate is not PENDING_ACTIVATION (any more).
     #[error("certificate {0} is not PENDING_ACTIVATION")]
     CertificateNotPending(CertificateId),
+    /// The certificate may not be deleted while it is ACTIVE.
+    #[error("certificate {0} is ACTIVE; set it to INACTIVE or REVOKED before it is deleted")]
+    CertificateActive(CertificateId),
+    /// The certificate may not be deleted while it is attached to a thing.
+    #[error("certificate {0} is attached to a thing; detach it before it is deleted")]
+    CertificateHasThings(CertificateId),
+    /// The certificate may not be deleted while policies are attached to it.
+    #[error("policies are attached to certificate {0}; detach them, or force the deletion")]
+    CertificateHasPolicies(CertificateId),
+    /// The certificate is attached exclusively to another thing.
+    #[error("certificate {certificate} is attached exclusively to thing {thing}; detach it from that")]
+    CertificateExclusive {
+        /// The certificate.
+        certificate: CertificateId,
+        /// The thing that it is attached to.
+        thing: ThingName,
+    },
+    /// The certificate is attached to another thing, so that it cannot be attached exclusively.
+    #[error("certificate {certificate} is attached to thing {thing}; detach it to attach it exclusively")]
+    CertificateShared {
+        /// The certificate.
+        certificate: CertificateId,
+        /// A thing that it is attached to.
+        thing: ThingName,
+    },
+    /// There are as many targets with log levels as may be.
+    #[error("log levels are set for {max} targets, which is the most", max = LogTarget::OF_SERVER_MAX)]
+    LogTargets,
+    /// The second form of the logging options was never set.
+    #[error("the logging options are not set; set them before the levels of targets")]
+    LoggingNotConfigured,
+    /// The policy exists already.
+    #[error("policy {0} exists already")]
+    PolicyExists(PolicyName),
+    /// No such policy.
+    #[error("policy {0} does not exist")]
+    PolicyNotFound(PolicyName),
+    /// The policy may not be deleted while it is attached to something.
+    #[error("policy {0} is attached to something; detach it before it is deleted")]
+    PolicyAttached(PolicyName),
+    /// The policy may not be deleted while it has versions beside the default one.
+    #[error("policy {0} has versions beside the default one; delete these before it is deleted")]
+    PolicyHasVersions(PolicyName),
+    /// The target has as many policies as it may have.
+    #[error("{max} policies are attached to {0}, which is the most", max = Policy::OF_TARGET_MAX)]
+    PoliciesOfTarget(PolicyTarget),
+    /// The policy has no such version.
+    #[error("policy {name} has no version {version}")]
+    PolicyVersionNotFound {
+        /// The policy.
+        name: PolicyName,
+        /// The version.
+        version: PolicyVersionId,
+    },
+    /// The version may not be deleted while it is the one that counts.
+    #[error("version {version} of policy {name} is the default one; set another before it is deleted")]
+    PolicyVersionDefault {
+        /// The policy.
+        name: PolicyName,
+        /// The version.
+        version: PolicyVersionId,
+    },
+    /// The next version of the policy has another number (by now).
+    #[error("the next version of policy {0} has another number than expected")]
+    PolicyVersionNumber(PolicyName),
+    /// The policy has as many versions as it may have.
+    #[error("policy {0} has {max} versions, which is the most; delete one", max = Policy::VERSIONS_MAX)]
+    PolicyVersions(PolicyName),
+    /// The resource would have more tags than it may have.
+    #[error("{0} would have more than {max} tags", max = Tag::OF_RESOURCE_MAX)]
+    TagsOfResource(TaggedResource),
     /// The thing exists already.
     #[error("thing {0} exists already")]
     ThingExists(ThingName),
     /// No such thing.
     #[error("thing {0} does not exist")]
     ThingNotFound(ThingName),
+    /// The thing has another version, or is another one of its name.
+    #[error("thing {0} has another version than expected")]
+    ThingVersion(ThingName),
+    /// The thing may not be deleted while certificates are attached to it.
+    #[error("certificates are attached to thing {0}; detach them before it is deleted")]
+    ThingHasPrincipals(ThingName),
     /// Other principals are attached to the thing than were expected.
     #[error("the principals of thing {0} have changed")]
     ThingPrincipalsChanged(ThingName),
+    /// The thing group exists already.
+    #[error("thing group {0} exists already")]
+    ThingGroupExists(ThingGroupName),
+    /// No such thing group.
+    #[error("thing group {0} does not exist")]
+    ThingGroupNotFound(ThingGroupName),
+    /// The thing group has another version, or is another one of its name.
+    #[error("thing group {0} has another version than expected")]
+    ThingGroupVersion(ThingGroupName),
+    /// The thing group may not be deleted while there are groups in it.
+    #[error("there are groups in thing group {0}; delete these before it is deleted")]
+    ThingGroupHasChildren(ThingGroupName),
+    /// The thing group is on the last level, so that no group can be in it.
+    #[error("thing group {0} is on level {max}, which is the last; no group can be in it", max = ThingGroup::LEVELS_MAX)]
+    ThingGroupLevels(ThingGroupName),
+    /// The thing group has as many children as it may have.
+    #[error("thing group {0} has {max} groups in it, which is the most", max = ThingGroup::CHILDREN_MAX)]
+    ThingGroupChildren(ThingGroupName),
+    /// The thing is in the group already.
+    #[error("thing {thing} is in thing group {group} already")]
+    ThingInGroup {
+        /// The thing.
+        thing: ThingName,
+        /// The group.
+        group: ThingGroupName,
+    },
+    /// The thing is not in the group.
+    #[error("thing {thing} is not in thing group {group}")]
+    ThingNotInGroup {
+        /// The thing.
+        thing: ThingName,
+        /// The group.
+        group: ThingGroupName,
+    },
+    /// The thing is in another group of the same hierarchy.
+    #[error("thing {thing} is in thing group {group}, which has the same root; remove it from that")]
+    ThingInHierarchy {
+        /// The thing.
+        thing: ThingName,
+        /// The group that it is in.
+        group: ThingGroupName,
+    },
+    /// The thing is in as many groups as it may be.
+    #[error("thing {0} is in {max} thing groups, which is the most", max = ThingGroup::OF_THING_MAX)]
+    GroupsOfThing(ThingName),
+    /// The thing type exists already.
+    #[error("thing type {0} exists already")]
+    ThingTypeExists(ThingTypeName),
     /// No such thing type.
     #[error("thing type {0} does not exist")]
     ThingTypeNotFound(ThingTypeName),
-    /// No such policy.
-    #[error("policy {0} does not exist")]
-    PolicyNotFound(PolicyName),
+    /// The thing type is not as it was expected.
+    #[error("thing type {0} has changed")]
+    ThingTypeChanged(ThingTypeName),
+    /// No thing can get the type, as it is deprecated.
+    #[error("thing type {0} is deprecated; no thing can get it")]
+    ThingTypeDeprecated(ThingTypeName),
+    /// The thing type may not be deleted before it is deprecated.
+    #[error("thing type {0} is not deprecated; deprecate it before it is deleted")]
+    ThingTypeNotDeprecated(ThingTypeName),
+    /// The thing type may not be deleted while things have it.
+    #[error("things have thing type {0}; delete these or change their type before it is deleted")]
+    ThingTypeInUse(ThingTypeName),
 }

@@ -1,12 +1,8 @@
 use async_trait::async_trait;
-use landfall_events::Event;
+use landfall_events::{Event, EventId};
 use landfall_model::TopicName;
 
 use crate::{Change, StorageError, Transaction};
-
-/// The place of an event in the order of all events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EventId(i64);
 
 /// An event that was committed and not yet delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,20 +29,9 @@ pub trait Outbox {
     ) -> Result<Vec<PendingEvent>, StorageError>;
 }
 
-impl EventId {
-    /// The id of this number, which an adapter made.
-    pub const fn new(number: i64) -> Self {
-        Self(number)
-    }
-
-    /// The number.
-    pub const fn get(self) -> i64 {
-        self.0
-    }
-}
-
 impl Transaction {
-    /// Appends an event, to be delivered once the transaction is durable.
+    /// Appends an event, to be delivered once the transaction is durable. Whoever makes a change appends its event, always:
+    /// whether it is switched on is asked in the commit.
     pub fn append(&mut self, event: Event) {
         self.push(Change::Event(event));
     }

@@ -5,18 +5,23 @@
 //! share one fsync, and every adapter, in memory or on disk, means the same by a change. The suite in `conformance`, behind
 //! the feature of that name, says what that is.
 
+mod billing_group;
 mod ca_certificate;
 mod certificate;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
 mod event;
+mod event_configuration;
+mod logging;
 mod memory;
 mod page;
 mod policy;
 mod registration;
 mod registration_code;
+mod tag;
 mod thing;
+mod thing_group;
 mod thing_type;
 mod transaction;
 
@@ -25,28 +30,39 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use landfall_model::Principal;
 
+pub use billing_group::{BillingGroupChange, BillingGroupUpdate, BillingGroups};
 pub use ca_certificate::{CaCertificateChange, CaCertificates};
 pub use certificate::{CertificateChange, Certificates};
 pub use error::{CommitError, Conflict, StorageError};
-pub use event::{EventId, Outbox, PendingEvent};
+pub use event::{Outbox, PendingEvent};
+pub use event_configuration::ReadEventConfigurations;
+pub use landfall_events::EventId;
+pub use logging::{Logging, LoggingChange};
 pub use memory::MemoryRegistry;
 pub use page::{Cursor, Order, Page, PageRequest};
 pub use policy::{Policies, PolicyChange};
 pub use registration::Registrations;
 pub use registration_code::RegistrationCodes;
-pub use thing::{ThingChange, ThingFilter, Things};
-pub use thing_type::ThingTypes;
+pub use tag::{TagChange, Tags};
+pub use thing::{AttributeFilter, ThingChange, ThingFilter, ThingUpdate, Things};
+pub use thing_group::{ThingGroupChange, ThingGroupFilter, ThingGroupPlace, ThingGroupUpdate, ThingGroups};
+pub use thing_type::{ThingTypeChange, ThingTypes};
 pub use transaction::{Change, Expectation, Transaction};
 
 /// The registry: every noun's reads, and the commit.
 #[async_trait]
 pub trait Registry:
-    CaCertificates
+    BillingGroups
+    + CaCertificates
     + Certificates
+    + Logging
     + Outbox
     + Policies
+    + ReadEventConfigurations
     + RegistrationCodes
     + Registrations
+    + Tags
+    + ThingGroups
     + ThingTypes
     + Things
     + Send
@@ -73,12 +89,20 @@ pub struct Committed {
     /// The certificate that it activated ([`CertificateChange::Activate`]), with what is attached to it as of the commit;
     /// the last one if there were several.
     pub activated: Option<Principal>,
+    /// The events that it stored, in order.
+    pub events: Vec<PendingEvent>,
 }
 
 /// Hears of what was committed. Called in the writer's turn: it must be quick and must not wait.
 pub trait CommitObserver: Send + Sync {
     /// These changes are durable.
     fn committed(&self, changes: &[Change]);
+
+    /// The transaction of which [`Self::committed`] just told stored this event. Called for each, in order, before
+    /// [`Self::activated`]: who delivers events need not read them back.
+    fn appended(&self, event: &PendingEvent) {
+        let _ = event;
+    }
 
     /// The transaction of which [`Self::committed`] just told activated this certificate.
     fn activated(&self, principal: &Principal) {

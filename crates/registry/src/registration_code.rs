@@ -18,4 +18,9 @@ impl Transaction {
     pub fn ensure_registration_code(&mut self, code: RegistrationCode) {
         self.push(Change::EnsureRegistrationCode(code));
     }
+
+    /// Removes the registration code, if there is one.
+    pub fn delete_registration_code(&mut self) {
+        self.push(Change::DeleteRegistrationCode);
+    }
 }

@@ -1,9 +1,13 @@
 use landfall_events::Event;
 use landfall_model::{
-    CaCertificateId, CertificateId, RegistrationCode, RegistrationRecord, ThingName, ThingType,
+    CaCertificateId, CertificateId, EventType, RegistrationCode, RegistrationRecord, ThingGroupId,
+    ThingGroupName, ThingId, ThingName, UnixTime,
 };
 
-use crate::{CaCertificateChange, CertificateChange, EventId, PolicyChange, ThingChange};
+use crate::{
+    BillingGroupChange, CaCertificateChange, CertificateChange, EventId, LoggingChange, PolicyChange,
+    TagChange, ThingChange, ThingGroupChange, ThingTypeChange,
+};
 
 /// Changes that are made together or not at all, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,26 +18,43 @@ pub struct Transaction {
 /// One change, with the precondition that it has by nature, or a precondition alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
+    /// Of a billing group.
+    BillingGroup(BillingGroupChange),
     /// Of a CA certificate.
     CaCertificate(CaCertificateChange),
     /// Of a certificate.
     Certificate(CertificateChange),
+    /// Event types are switched on or off; the others stay as they are.
+    ConfigureEvents {
+        /// Whether each type is on from now on.
+        changes: Vec<(EventType, bool)>,
+        /// When.
+        at: UnixTime,
+    },
+    /// The registration code is removed, if there is one.
+    DeleteRegistrationCode,
     /// The registration code is set unless there is one.
     EnsureRegistrationCode(RegistrationCode),
-    /// A thing type is created unless it exists.
-    EnsureThingType(ThingType),
-    /// An event is appended.
+    /// An event is appended, if its type is switched on by then or cannot be switched off.
     Event(Event),
     /// Every event up to and with this one was delivered.
     EventsDelivered(EventId),
     /// A precondition.
     Expect(Expectation),
+    /// Of the logging options.
+    Logging(LoggingChange),
     /// Of a policy.
     Policy(PolicyChange),
     /// An entry of the registration log.
     Record(RegistrationRecord),
+    /// Of the tags of a resource.
+    Tag(TagChange),
     /// Of a thing.
     Thing(ThingChange),
+    /// Of a thing group.
+    ThingGroup(ThingGroupChange),
+    /// Of a thing type.
+    ThingType(ThingTypeChange),
 }
 
 /// What must be so when the transaction is applied.
@@ -41,6 +62,20 @@ pub enum Change {
 pub enum Expectation {
     /// The CA certificate is registered, ACTIVE, and its auto-registration is on.
     CaRegisters(CaCertificateId),
+    /// There is a thing of this name, and it is this one.
+    Thing {
+        /// Its name.
+        name: ThingName,
+        /// Its id.
+        id: ThingId,
+    },
+    /// There is a thing group of this name, and it is this one.
+    ThingGroup {
+        /// Its name.
+        name: ThingGroupName,
+        /// Its id.
+        id: ThingGroupId,
+    },
     /// Just these certificates are attached to the thing, which exists.
     ThingPrincipals {
         /// The thing.

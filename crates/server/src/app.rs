@@ -6,20 +6,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use async_trait::async_trait;
 use landfall_api::signature::{AccessKeyId, SecretAccessKey};
-use landfall_api_server::{AccessKey, ApiServer, Authentication, PageTokenKey, RejectionSource};
-use landfall_broker::{Broker, HandshakeRejections, Registrar};
-use landfall_model::{Clock, Scope};
-use landfall_registration::{Settings, SettingsSource};
+use landfall_api_server::explanation::{ClientIdSource, DecisionExplainer, ExplainedDecision, NotExplained};
+use landfall_api_server::{
+    AccessKey, ApiServer, Authentication, MessagePublisher, PageTokenKey, RejectionSource,
+};
+use landfall_broker::{Broker, ExplainError, Explainer, HandshakeRejections, Publisher, Registrar};
+use landfall_model::{CertificateId, ClientId, Clock, Scope};
+use landfall_mqtt::Message;
+use landfall_policy::PolicyAction;
+use landfall_registration::{InactiveCaDevices, Settings, SettingsSource};
 use landfall_registry::Registry;
 use landfall_registry_sqlite::SqliteRegistry;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::clock::SystemClock;
 use crate::data_dir::{Credentials, DataDir, Secrets, ServerInfo};
 use crate::identity::{OwnCertificate, ServerIdentity};
 use crate::lifecycle::Lifecycle;
+use crate::own_ca::OwnCa;
 
 /// How a server is set up.
 pub(crate) struct Config {
@@ -35,10 +42,16 @@ pub(crate) struct Config {
     pub(crate) scope: Scope,
     /// Who provisions devices.
     pub(crate) registrar: Registrar,
+    /// What becomes of registered devices when their CA certificate is set INACTIVE.
+    pub(crate) inactive_ca_devices: InactiveCaDevices,
+    /// Whether MQTT 5 clients are told why a policy denies them.
+    pub(crate) policy_reasons: bool,
     /// How long a first connection is held.
     pub(crate) first_connect_hold: Duration,
     /// The user's own server certificate; none has one made.
     pub(crate) certificate: Option<OwnCertificate>,
+    /// How long a thing type has to be deprecated before it can be deleted.
+    pub(crate) thing_type_deletion_delay: Duration,
     /// Whether unsigned API requests are taken.
     pub(crate) insecure_api: bool,
 }
@@ -84,6 +97,8 @@ impl Config {
             Some(files) => ServerIdentity::own(files)?,
             None => ServerIdentity::made(&data, &self.hostname, clock.now())?,
         };
+        let device_ca = OwnCa::DEVICES.open(&data, clock.now())?;
+        debug!(ca.id = %device_ca.anchor().id(), "device CA is ready");
         let secrets = data.secrets(make_secrets)?;
         let settings = Settings::compile(&SettingsSource::default(), &self.scope)?;
         let sqlite = landfall_registry_sqlite::Config::new(data.file("registry.db"));
@@ -96,6 +111,8 @@ impl Config {
             key: identity.key,
             scope: self.scope.clone(),
             registrar: self.registrar,
+            inactive_ca_devices: self.inactive_ca_devices,
+            policy_reasons: self.policy_reasons,
             first_connect_hold: self.first_connect_hold,
             limits,
         };
@@ -116,9 +133,13 @@ impl Config {
                 Authentication::Required
             },
             page_token_key: page_token_key(&secrets)?,
+            device_ca: Arc::new(device_ca),
+            thing_type_deletion_delay: self.thing_type_deletion_delay,
         };
         let rejections: Arc<dyn RejectionSource> = Arc::new(Rejections(broker.rejections()));
-        let api = ApiServer::build(api, as_registry, clock, rejections).await;
+        let publisher: Arc<dyn MessagePublisher> = Arc::new(Messages(broker.publisher()));
+        let explainer: Arc<dyn DecisionExplainer> = Arc::new(Decisions(broker.explainer()));
+        let api = ApiServer::build(api, as_registry, clock, rejections, publisher, explainer).await;
         let api = api.context("cannot serve the API at the address of --http-listen")?;
         let info = ServerInfo {
             mqtt: broker.local_addr().to_string(),
@@ -256,6 +277,52 @@ impl RejectionSource for Rejections {
             landfall_api_server::HandshakeRejection { at, peer, code, message }
         };
         self.0.list().into_iter().map(convert).collect()
+    }
+}
+
+/// The broker as the API publishes to it.
+struct Messages(Publisher);
+
+#[async_trait]
+impl MessagePublisher for Messages {
+    async fn publish(&self, message: Message, expires_after: Option<Duration>) {
+        self.0.publish(message, expires_after).await;
+    }
+}
+
+/// The broker's decisions as the API explains them.
+struct Decisions(Explainer);
+
+#[async_trait]
+impl DecisionExplainer for Decisions {
+    async fn explain(
+        &self,
+        certificate: CertificateId,
+        client_id: Option<ClientId>,
+        action: PolicyAction,
+        resource: &str,
+    ) -> Result<ExplainedDecision, NotExplained> {
+        let explained = self.0.explain(certificate, client_id, action, resource).await;
+        let landfall_broker::Explained {
+            client_id,
+            client_id_source,
+            is_connected,
+            refusal,
+            unknown,
+            explanation,
+        } = explained.map_err(|problem| match problem {
+            ExplainError::NotRegistered { .. } => NotExplained::NotRegistered,
+            ExplainError::NoClientId => NotExplained::NoClientId(problem.to_string()),
+            problem @ (ExplainError::Certificate(_) | ExplainError::Storage(_)) => {
+                NotExplained::Failed(Box::new(problem))
+            }
+        })?;
+        let client_id_source = match client_id_source {
+            landfall_broker::ClientIdSource::Given => ClientIdSource::Given,
+            landfall_broker::ClientIdSource::Connection => ClientIdSource::Connection,
+            landfall_broker::ClientIdSource::Thing => ClientIdSource::Thing,
+        };
+        Ok(ExplainedDecision { client_id, client_id_source, is_connected, refusal, unknown, explanation })
     }
 }
 

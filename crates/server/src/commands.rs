@@ -1,7 +1,10 @@
 //! The subcommands, one file each.
 
+pub(crate) mod api;
 pub(crate) mod ca;
 pub(crate) mod demo;
 pub(crate) mod env;
+pub(crate) mod explain;
+pub(crate) mod policy;
 pub(crate) mod serve;
 pub(crate) mod simulate;

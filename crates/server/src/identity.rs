@@ -1,16 +1,16 @@
 //! The certificate that the server shows to devices: the user's own, or one of a CA that is made on the first start.
 
 use std::fs;
-use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use landfall_model::UnixTime;
-use landfall_pki::{Issuer, KeyKind, KeyPair, ParsedCertificate, ServerRequest, Subject, validity_of_days};
+use landfall_pki::{KeyKind, KeyPair, ParsedCertificate, ServerRequest, Subject, validity_of_days};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
-use crate::data_dir::{DataDir, write_public, write_secret};
+use crate::data_dir::DataDir;
+use crate::own_ca::OwnCa;
 
 /// The server's certificate, its key, and where clients find whom to trust.
 pub(crate) struct ServerIdentity {
@@ -29,10 +29,6 @@ pub(crate) struct OwnCertificate {
     /// The key in PEM.
     pub(crate) key: PathBuf,
 }
-
-const CA_CERTIFICATE: &str = "server-ca.pem";
-const CA_KEY: &str = "server-ca.key";
-const CA_DAYS: u32 = 3_650;
 
 /// A new one is signed at each start, so that it needs not live long; some clients take none that lives longer.
 const SERVER_DAYS: u32 = 397;
@@ -61,14 +57,7 @@ impl ServerIdentity {
     /// # Errors
     /// A file cannot be read or written, or `hostname` is not a name that a certificate can have.
     pub(crate) fn made(data: &DataDir, hostname: &str, now: UnixTime) -> Result<Self> {
-        let (certificate_path, key_path) = (data.file(CA_CERTIFICATE), data.file(CA_KEY));
-        let issuer = match fs::read(&key_path) {
-            Ok(key) => load_issuer(&certificate_path, &key_path, &key)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_issuer(&certificate_path, &key_path, now)?
-            }
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", key_path.display())),
-        };
+        let issuer = OwnCa::SERVER.open(data, now)?;
         let pair = KeyPair::generate(KeyKind::P256)?;
         let names = names(hostname)?;
         let subject = Subject::common_name(hostname)?;
@@ -82,30 +71,9 @@ impl ServerIdentity {
         Ok(Self {
             chain: vec![to_rustls(&certificate), to_rustls(issuer.certificate())],
             key: pair.to_private_key_der()?,
-            ca_path: certificate_path,
+            ca_path: OwnCa::SERVER.certificate_path(data),
         })
     }
-}
-
-fn load_issuer(certificate_path: &Path, key_path: &Path, key: &[u8]) -> Result<Issuer> {
-    let certificate = ParsedCertificate::from_pem(&read(certificate_path)?)
-        .with_context(|| format!("{} is not a certificate in PEM", certificate_path.display()))?;
-    let key =
-        KeyPair::from_pem(key).with_context(|| format!("{} is not a key in PEM", key_path.display()))?;
-    Issuer::new(certificate, key).with_context(|| {
-        let (certificate, key) = (certificate_path.display(), key_path.display());
-        format!("{certificate} and {key} do not make a CA; delete both to have another made, which clients must then trust")
-    })
-}
-
-fn make_issuer(certificate_path: &Path, key_path: &Path, now: UnixTime) -> Result<Issuer> {
-    let subject = Subject::parse("O=Landfall, CN=Landfall server CA")?;
-    let issuer =
-        Issuer::self_signed(&subject, KeyPair::generate(KeyKind::P256)?, validity_of_days(now, CA_DAYS))?;
-    write_public(certificate_path, issuer.certificate().to_pem().as_bytes())?;
-    // The key last: once it is there, both are.
-    write_secret(key_path, issuer.key().to_pem()?.as_bytes())?;
-    Ok(issuer)
 }
 
 /// What clients may call the server: its hostname, and this machine's names for itself.

@@ -10,6 +10,8 @@ mod fleet_view;
 mod identity;
 mod lifecycle;
 mod logging;
+mod own_ca;
+mod text;
 
 use std::process::ExitCode;
 
@@ -34,15 +36,29 @@ enum Command {
     Serve(commands::serve::Arguments),
     Env(commands::env::Arguments),
     Ca(commands::ca::Arguments),
+    Explain(commands::explain::Arguments),
+    Policy(commands::policy::Arguments),
+    Api(commands::api::Arguments),
     Simulate(commands::simulate::Arguments),
 }
 
 fn main() -> ExitCode {
+    // Of some commands, the usual code says something already.
+    let mut failure = ExitCode::FAILURE;
     let result = match Cli::parse().command {
         Command::Demo(arguments) => commands::demo::run(arguments),
         Command::Serve(arguments) => commands::serve::run(arguments),
         Command::Env(arguments) => commands::env::run(&arguments),
         Command::Ca(arguments) => commands::ca::run(arguments),
+        Command::Explain(arguments) => {
+            failure = ExitCode::from(commands::explain::UNKNOWN);
+            commands::explain::run(&arguments)
+        }
+        Command::Policy(arguments) => {
+            failure = ExitCode::from(commands::policy::UNREADABLE);
+            commands::policy::run(&arguments)
+        }
+        Command::Api(arguments) => commands::api::run(&arguments),
         Command::Simulate(arguments) => commands::simulate::run(arguments),
     };
     match result {
@@ -52,7 +68,7 @@ fn main() -> ExitCode {
             for cause in error.chain().skip(1) {
                 eprintln!("  because: {cause}");
             }
-            ExitCode::FAILURE
+            failure
         }
     }
 }

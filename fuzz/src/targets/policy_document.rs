@@ -1,15 +1,18 @@
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use landfall_model::{AttachedThing, ClientId, ThingName, ThingTypeName, TopicFilter, TopicName};
+use landfall_model::{ClientId, ThingName, ThingTypeName, TopicFilter, TopicName};
 use landfall_policy::{
-    Authorizer, ConnectionContext, Decision, Denial, MalformedPolicy, PolicyAction, PolicyDocument, Resource,
+    Decision, Denial, MalformedPolicy, PolicyAction, PolicyDocument, PolicyProblem, Resource, lint,
 };
 use serde_json::{Value, json};
+
+use super::policy_decision::Device;
 
 /// The parsing of policy documents, and the rule that a denial wins.
 ///
 /// The input is the document. One that is understood is understood in full and the same again, decides the same again and
-/// beside itself, is the sum of its statements, and allows nothing once a statement denies everything.
+/// beside itself, is the sum of its statements, and allows nothing once a statement denies everything. What is decided is
+/// explained with the same answer, and the document can be linted.
 pub fn policy_document(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let document = match PolicyDocument::parse(&text) {
@@ -20,6 +23,7 @@ pub fn policy_document(data: &[u8]) {
         }
     };
     assert_eq!(PolicyDocument::parse(&text).ok().as_ref(), Some(&document));
+    assert!(lint(&document).iter().all(|finding| !finding.to_string().is_empty()));
     let value: Value = serde_json::from_str(&text).expect("a policy document is JSON");
     assert_eq!(
         members(&text),
@@ -30,29 +34,32 @@ pub fn policy_document(data: &[u8]) {
     assert_eq!(decided, decisions(&[&document]), "the same questions get other answers");
     assert_eq!(decided, decisions(&[&document, &document]), "a document decides otherwise beside itself");
 
-    let denial = parse(&document_of(vec![deny_all()])).expect("a document");
+    let denial = parse(&document_of(vec![deny_all()], None)).expect("a document");
     for documents in [[&document, &denial], [&denial, &document]] {
         assert!(decisions(&documents).iter().all(|decision| *decision == Decision::Deny(Denial::Explicit)));
     }
 
+    let version = value.get("Version").cloned();
     let statements = statements(&value);
-    check_sum(&decided, &statements);
+    check_sum(&decided, &statements, version.as_ref());
     let mut with_denial = statements;
     with_denial.push(deny_all());
-    match parse(&document_of(with_denial)) {
+    match parse(&document_of(with_denial, version.as_ref())) {
         Ok(document) => {
             assert!(decisions(&[&document]).iter().all(|decision| *decision != Decision::Allow));
         }
         // The statement that was added can be the one too many.
-        Err(error) => assert!(matches!(error, MalformedPolicy::TooLong { .. }), "{error}"),
+        Err(error) => assert!(matches!(error.problem, PolicyProblem::TooLong { .. }), "{error}"),
     }
 }
 
 /// A document allows what one of its statements allows and none denies, in whatever order.
-fn check_sum(decided: &[Decision], statements: &[Value]) {
+fn check_sum(decided: &[Decision], statements: &[Value], version: Option<&Value>) {
     let alone: Vec<Vec<Decision>> = statements
         .iter()
-        .map(|statement| parse(&document_of(vec![statement.clone()])).expect("a statement of a document"))
+        .map(|statement| {
+            parse(&document_of(vec![statement.clone()], version)).expect("a statement of a document")
+        })
         .map(|document| decisions(&[&document]))
         .collect();
     for (question, found) in decided.iter().enumerate() {
@@ -94,8 +101,13 @@ fn deny_all() -> Value {
     json!({"Effect": "Deny", "Action": "*", "Resource": "*"})
 }
 
-fn document_of(statements: Vec<Value>) -> Value {
-    json!({"Version": "2012-10-17", "Statement": statements})
+/// A document of the version that another names, or names not.
+fn document_of(statements: Vec<Value>, version: Option<&Value>) -> Value {
+    let mut document = json!({"Statement": statements});
+    if let Some(version) = version {
+        document["Version"] = version.clone();
+    }
+    document
 }
 
 fn parse(document: &Value) -> Result<PolicyDocument, MalformedPolicy> {
@@ -112,7 +124,7 @@ const ACTIONS: [PolicyAction; 5] = [
 
 /// What is asked about: names of the corpus, and others.
 struct Questions {
-    contexts: Vec<ConnectionContext>,
+    devices: Vec<Device>,
     clients: Vec<ClientId>,
     things: Vec<ThingName>,
     topics: Vec<TopicName>,
@@ -124,22 +136,19 @@ static QUESTIONS: LazyLock<Questions> = LazyLock::new(|| {
     let thing = |text: &&str| ThingName::parse(text).expect("a thing name");
     let topic = |text: &&str| TopicName::parse(text).expect("a topic name");
     let filter = |text: &&str| TopicFilter::parse(text).expect("a topic filter");
-    let attached = |name: &str, thing_type: Option<&str>| AttachedThing {
-        name: thing(&name),
-        thing_type: thing_type.map(|text| ThingTypeName::parse(text).expect("a type's name")),
-    };
-    let context =
-        |client_id: &str, things: Vec<AttachedThing>, common_name: Option<&str>| ConnectionContext {
-            arn_prefix: "arn:aws:iot:us-east-1:000000000000:".into(),
+    let device =
+        |client_id: &str, attached: Option<(&str, Option<&str>)>, common_name: Option<&str>| Device {
             client_id: client(&client_id),
-            things,
-            common_name: common_name.map(Into::into),
+            thing: attached.map(|(name, thing_type)| {
+                (thing(&name), thing_type.map(|text| ThingTypeName::parse(text).expect("a type's name")))
+            }),
+            common_name: common_name.map(str::to_owned),
         };
     Questions {
-        contexts: vec![
-            context("thing-1", vec![attached("thing-1", Some("sensor"))], Some("core-1")),
-            context("thing-1", vec![attached("thing-2", None)], None),
-            context("*", Vec::new(), Some("*")),
+        devices: vec![
+            device("thing-1", Some(("thing-1", Some("sensor"))), Some("core-1")),
+            device("thing-1", Some(("thing-2", None)), None),
+            device("*", None, Some("*")),
         ],
         clients: ["thing-1", "core-1", "*"].iter().map(client).collect(),
         things: ["thing-1", "thing-2"].iter().map(thing).collect(),
@@ -161,9 +170,8 @@ static QUESTIONS: LazyLock<Questions> = LazyLock::new(|| {
 fn decisions(documents: &[&PolicyDocument]) -> Vec<Decision> {
     let questions = &*QUESTIONS;
     let mut decisions = Vec::new();
-    for context in &questions.contexts {
-        let documents = documents.iter().map(|document| Arc::new((*document).clone())).collect();
-        let authorizer = Authorizer::new(context.clone(), documents);
+    for device in &questions.devices {
+        let authorizer = device.authorizer(documents.iter().copied().cloned().collect());
         for action in ACTIONS {
             let clients = questions.clients.iter().map(Resource::Client);
             let things = questions.things.iter().map(Resource::Thing);
@@ -171,6 +179,8 @@ fn decisions(documents: &[&PolicyDocument]) -> Vec<Decision> {
             let filters = questions.filters.iter().map(Resource::TopicFilter);
             let resources = clients.chain(things).chain(topics).chain(filters);
             decisions.extend(resources.map(|resource| authorizer.decide(action, resource)));
+            let explanation = authorizer.explain(device, action, Resource::All);
+            assert_eq!(explanation.decision, authorizer.decide(action, Resource::All), "{explanation}");
         }
     }
     decisions

@@ -1,9 +1,9 @@
 use std::sync::{Arc, LazyLock};
 
 use landfall_model::{
-    AccountId, AttributeName, Attributes, CaCertificateId, CertificateDer, CertificateId, CreationId,
-    DeviceType, DistinguishedName, NameAttribute, PlannedThing, Region, RegistrationPlan, Scope, SignedPart,
-    Thing, ThingType, ThingView, UnixTime, Validity,
+    AccountId, AttributeName, Attributes, CaCertificateId, CertificateDer, CertificateId, CertificateMode,
+    CreationId, DeviceType, DistinguishedName, NameAttribute, PlannedThing, Region, RegistrationPlan, Scope,
+    SignedPart, Thing, ThingId, ThingType, ThingView, UnixTime, Validity,
 };
 use landfall_policy::PolicyDocument;
 use landfall_registration::{
@@ -80,6 +80,7 @@ fn applicant(data: &[u8]) -> Arc<Applicant> {
     Arc::new(Applicant {
         certificate: CERTIFICATE,
         ca: CA,
+        mode: CertificateMode::Default,
         issuer: name.clone(),
         subject: name,
         validity: Validity { not_before: moment, not_after: moment },
@@ -126,7 +127,9 @@ fn check_existing_thing(planned: &RegistrationPlan, applicant: &Arc<Applicant>, 
     let view = |made_by, principals| ThingView {
         thing: Thing {
             name: name.clone(),
+            id: ThingId::from_bytes([8; 16]),
             thing_type: None,
+            billing_group: None,
             attributes: Attributes::default(),
             version: 1,
             made_by,

@@ -1,12 +1,10 @@
 //! What each operation answers, field by field.
 
-use landfall_model::{CaStatus, CertificateDer};
-use landfall_registry::{
-    Certificates as _, MemoryRegistry, RegistrationCodes as _, Registry as _, Transaction,
-};
+use landfall_model::{CaStatus, CertificateDer, GenerationId};
+use landfall_registry::{MemoryRegistry, RegistrationCodes as _, Registry as _, Transaction};
 use serde_json::{Value, json};
 
-use super::client::Answer;
+use super::listing::{Listing, assert_pages};
 use super::world::{ARN, CODE, World, ca_entry, id, new_ca, registration_body};
 use crate::registration_code::registration_code;
 
@@ -60,6 +58,8 @@ async fn a_ca_certificate_is_registered_as_asked() {
             "creationDate": NOW,
             "autoRegistrationStatus": auto_registration,
             "lastModifiedDate": NOW,
+            "customerVersion": 1,
+            "generationId": GenerationId::of_ca_certificate(&id, 1).to_string(),
             "validity": {"notBefore": NOW, "notAfter": validity.not_after.as_secs() as f64},
             "certificateMode": "DEFAULT",
         });
@@ -146,6 +146,8 @@ async fn a_certificate_is_described() {
         "ownedBy": "123456789012",
         "creationDate": EARLIER,
         "lastModifiedDate": EARLIER,
+        "customerVersion": 3,
+        "generationId": GenerationId::of_certificate(&device.id(), 3).to_string(),
         "validity": {"notBefore": NOW, "notAfter": device.validity().not_after.as_secs() as f64},
         "certificateMode": "DEFAULT",
     });
@@ -153,18 +155,6 @@ async fn a_certificate_is_described() {
     // The CLI also takes ids in upper case.
     let upper = format!("/certificates/{}", device.id().to_string().to_uppercase());
     assert_eq!(world.iot("GET", &upper, "").await.status, 200);
-}
-
-#[tokio::test]
-async fn a_certificate_takes_each_status() {
-    let world = World::start().await;
-    let id = id(2);
-    for word in ["ACTIVE", "REVOKED", "INACTIVE", "ACTIVE", "ACTIVE"] {
-        let answer = world.iot("PUT", &format!("/certificates/{id}?newStatus={word}"), "").await;
-        assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{word}");
-        let certificate = world.registry.certificate(id).await.unwrap().unwrap();
-        assert_eq!((certificate.status.as_str(), certificate.modified_at), (word, super::world::NOW));
-    }
 }
 
 #[tokio::test]
@@ -188,83 +178,6 @@ async fn certificates_are_listed_by_page() {
 }
 
 #[tokio::test]
-async fn things_are_listed_by_page_and_filtered() {
-    let world = World::start().await;
-    let entry = |name: &str, thing_type: Option<&str>, colour: &str| {
-        let mut entry = json!({
-            "thingName": name, "thingArn": format!("{ARN}thing/{name}"), "attributes": {"colour": colour},
-            "version": 4,
-        });
-        if let Some(thing_type) = thing_type {
-            entry["thingTypeName"] = json!(thing_type);
-        }
-        entry
-    };
-    let [first, second, third] = [
-        entry("thing-1", Some("sensor"), "red"),
-        entry("thing-2", Some("sensor"), "blue"),
-        entry("thing-3", None, "red"),
-    ];
-    for (query, expected) in [
-        ("", vec![first.clone(), second.clone(), third.clone()]),
-        ("thingTypeName=sensor", vec![first.clone(), second.clone()]),
-        ("thingTypeName=unknown", vec![]),
-        ("attributeName=colour&attributeValue=red", vec![first.clone(), third]),
-        ("attributeName=colour&attributeValue=blue&thingTypeName=sensor", vec![second]),
-        ("attributeName=size&attributeValue=1&usePrefixAttributeValue=false", vec![]),
-    ] {
-        let target = format!("/things?{query}");
-        assert_pages(&world, Listing::Token("GET", &target, "things"), &expected).await;
-    }
-}
-
-#[tokio::test]
-async fn a_thing_is_described() {
-    let world = World::start().await;
-    assert_eq!(
-        world.iot("GET", "/things/thing-1", "").await.ok(),
-        json!({
-            "defaultClientId": "thing-1", "thingName": "thing-1", "thingArn": format!("{ARN}thing/thing-1"),
-            "thingTypeName": "sensor", "attributes": {"colour": "red"}, "version": 4,
-        })
-    );
-    assert_eq!(world.iot("GET", "/things/thing-3", "").await.ok().get("thingTypeName"), None);
-}
-
-#[tokio::test]
-async fn the_principals_of_a_thing_are_listed_by_page() {
-    let world = World::start().await;
-    let arns = [world.device.id(), id(2), id(3)].map(|id| json!(format!("{ARN}cert/{id}")));
-    assert_pages(&world, Listing::Token("GET", "/things/thing-1/principals?", "principals"), &arns).await;
-    assert_pages(&world, Listing::Token("GET", "/things/thing-2/principals?", "principals"), &[]).await;
-}
-
-#[tokio::test]
-async fn the_policies_of_a_certificate_are_listed_by_page() {
-    let world = World::start().await;
-    let policies = ["policy-1", "policy-2", "policy-3"]
-        .map(|name| json!({"policyName": name, "policyArn": format!("{ARN}policy/{name}")}));
-    let target = format!("/attached-policies/{ARN}cert/{}?recursive=true", world.device.id());
-    assert_pages(&world, Listing::Marker("POST", &target.replace("cert/", "cert%2F"), "policies"), &policies)
-        .await;
-    let target = format!("/attached-policies/{ARN}cert%2F{}?", id(2));
-    assert_pages(&world, Listing::Marker("POST", &target, "policies"), &[]).await;
-}
-
-#[tokio::test]
-async fn a_policy_is_told_with_its_document() {
-    let world = World::start().await;
-    assert_eq!(
-        world.iot("GET", "/policies/policy-2", "").await.ok(),
-        json!({
-            "policyName": "policy-2", "policyArn": format!("{ARN}policy/policy-2"),
-            "policyDocument": r#"{"Version":"2012-10-17","Statement":[]}"#, "defaultVersionId": "1",
-            "creationDate": EARLIER, "lastModifiedDate": NOW,
-        })
-    );
-}
-
-#[tokio::test]
 async fn the_caller_is_the_account() {
     let world = World::start().await;
     let answer = world.signed("sts", "POST", "/", "Action=GetCallerIdentity&Version=2011-06-15").await;
@@ -276,42 +189,4 @@ async fn the_caller_is_the_account() {
     ] {
         assert!(answer.body.contains(element), "{answer:?}");
     }
-}
-
-/// A list operation: method, target up to where its paging parameters go, and the member with the entries.
-enum Listing<'a> {
-    Marker(&'a str, &'a str, &'a str),
-    Token(&'a str, &'a str, &'a str),
-}
-
-/// Reads a list with pages of several sizes; its entries must be these.
-async fn assert_pages(world: &World, listing: Listing<'_>, expected: &[Value]) {
-    let (method, target, member, size_name, token_name, next_name) = match listing {
-        Listing::Marker(method, target, member) => {
-            (method, target, member, "pageSize", "marker", "nextMarker")
-        }
-        Listing::Token(method, target, member) => {
-            (method, target, member, "maxResults", "nextToken", "nextToken")
-        }
-    };
-    for size in [1, 2, 3, 250] {
-        let mut entries = Vec::new();
-        let mut after = String::new();
-        loop {
-            let target = format!("{target}&{size_name}={size}{after}").replace("?&", "?");
-            let answer: Answer = world.iot(method, &target, "").await;
-            let page = answer.ok();
-            let items = page[member].as_array().unwrap();
-            assert!(items.len() <= size, "{target}: {page}");
-            entries.extend(items.iter().cloned());
-            let Some(token) = page.get(next_name) else { break };
-            assert_eq!(items.len(), size, "{target}: only the last page is short");
-            after = format!("&{token_name}={}", escape(token.as_str().unwrap()));
-        }
-        assert_eq!(entries, expected, "{target} by {size}");
-    }
-}
-
-fn escape(token: &str) -> String {
-    token.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
 }

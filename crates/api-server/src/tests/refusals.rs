@@ -1,14 +1,19 @@
 //! Who is not let in, for every operation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use landfall_api::signature::sign;
 use landfall_api::{HttpRequest, Service};
-use landfall_registry::{CaCertificates as _, Certificates as _, MemoryRegistry, PageRequest};
+use landfall_registry::{
+    BillingGroups as _, CaCertificates as _, Certificates as _, Logging as _, MemoryRegistry, PageRequest,
+    Policies as _, ReadEventConfigurations as _, RegistrationCodes as _, ThingFilter, ThingGroupFilter,
+    ThingGroups as _, ThingTypes as _, Things as _,
+};
 
 use super::client::{Answer, credentials, key, send, signed, signing_name};
-use super::samples::samples;
+use super::samples::{built, samples};
 use super::world::{ACCESS_KEY_ID, NOW, SECRET, World, build, config};
 use crate::{Authentication, BuildError};
 
@@ -29,19 +34,40 @@ fn assert_refused(service: Service, answer: &Answer, code: &str, query_code: &st
     }
 }
 
-/// Sends every sample, changed, and expects a refusal that leaves no trace.
+/// Asks every operation that is built, with a changed sample, and expects a refusal that leaves no trace.
 async fn assert_all_refused(change: impl Fn(HttpRequest, &str) -> HttpRequest, code: &str, query_code: &str) {
     let world = World::start().await;
+    let before = everything(&world).await;
+    let mut asked = BTreeSet::new();
     for sample in samples(&world) {
-        let request = world.request(sample.method, &sample.target, &sample.body);
-        let request = change(request, signing_name(sample.service));
+        let request = change(sample.request(&world), signing_name(sample.service));
         assert_refused(sample.service, &send(world.address, &request).await, code, query_code);
+        asked.insert((sample.service, sample.operation));
     }
-    let cas = world.registry.ca_certificates(PageRequest::first(9)).await.unwrap().items;
-    assert_eq!(cas.len(), 1);
-    assert_eq!(cas.first().unwrap().status.as_str(), "ACTIVE");
-    let device = world.registry.certificate(world.device.id()).await.unwrap().unwrap();
-    assert_eq!(device.status.as_str(), "ACTIVE");
+    assert_eq!(asked, built());
+    assert_eq!(everything(&world).await, before);
+}
+
+/// All that the samples might change.
+async fn everything(world: &World) -> String {
+    let (registry, page) = (world.registry.as_ref(), PageRequest::first(99));
+    let device = world.device.id();
+    format!(
+        "{:#?}",
+        (
+            registry.ca_certificates(page).await.unwrap(),
+            registry.certificates(None, page).await.unwrap(),
+            registry.policies(page).await.unwrap(),
+            registry.principal(device).await.unwrap(),
+            registry.things(&ThingFilter::default(), page).await.unwrap(),
+            registry.thing_types(page).await.unwrap(),
+            registry.thing_groups(&ThingGroupFilter::default(), page).await.unwrap(),
+            registry.billing_groups(None, page).await.unwrap(),
+            registry.event_configurations().await.unwrap(),
+            (registry.logging_options().await.unwrap(), registry.v2_logging_options().await.unwrap()),
+            registry.registration_code().await.unwrap(),
+        )
+    )
 }
 
 #[tokio::test]
@@ -81,7 +107,7 @@ async fn no_operation_takes_a_request_that_was_changed_or_is_old() {
 async fn an_insecure_server_takes_unsigned_requests_but_no_wrong_signature() {
     let world = World::start_with(|config| config.authentication = Authentication::Insecure).await;
     for sample in samples(&world) {
-        let request = world.request(sample.method, &sample.target, &sample.body);
+        let request = sample.request(&world);
         let page = request.clone().with_header("origin", "https://evil.example");
         let answer = send(world.address, &page).await;
         let code = "MissingAuthenticationTokenException";

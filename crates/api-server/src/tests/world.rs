@@ -1,16 +1,20 @@
 //! A server with a registry that has a few of everything.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use landfall_api::HttpRequest;
 use landfall_api::signature::{AccessKeyId, SecretAccessKey};
 use landfall_model::{
     AccountId, AttributeName, AttributeValue, AutoRegistration, CaCertificate, CaCertificateId, CaStatus,
     Certificate, CertificateDer, CertificateId, CertificateMode, CertificateStatus, Clock, CreationId,
     DeviceType, Outcome, Policy, PolicyName, PolicyVersionId, Region, RegistrationCode, RegistrationRecord,
-    Rejection, Scope, SignedPart, Thing, ThingName, ThingType, ThingTypeName, UnixTime, Validity,
+    Rejection, Scope, SignedPart, Thing, ThingId, ThingName, ThingType, ThingTypeId, ThingTypeName, UnixTime,
+    Validity,
 };
+use landfall_mqtt::Message;
 use landfall_pki::{
     CertificateVersion, DeviceRequest, Issuer, KeyKind, KeyPair, ParsedCertificate, Subject, validity_of_days,
 };
@@ -21,7 +25,8 @@ use tokio_util::task::TaskTracker;
 
 use super::client::{self, Answer};
 use crate::{
-    AccessKey, ApiServer, Authentication, BuildError, Config, HandshakeRejection, Limits, PageTokenKey,
+    AccessKey, ApiServer, Authentication, BuildError, Config, HandshakeRejection, Limits, MessagePublisher,
+    PageTokenKey, THING_TYPE_DELETION_DELAY_DEFAULT,
 };
 
 /// When everything happens.
@@ -41,15 +46,36 @@ pub(super) struct World {
     pub(super) ca: Issuer,
     /// ACTIVE, attached to thing-1 and to the policies.
     pub(super) device: ParsedCertificate,
+    /// Signs the certificates that the server makes.
+    pub(super) device_ca: Arc<Issuer>,
+    pub(super) published: Arc<Published>,
     pub(super) tracker: TaskTracker,
     pub(super) stopping: CancellationToken,
 }
+
+/// Keeps what is published, with the time until it expires.
+#[derive(Default)]
+pub(super) struct Published(Mutex<Vec<(Message, Option<Duration>)>>);
 
 struct FixedClock;
 
 impl Clock for FixedClock {
     fn now(&self) -> UnixTime {
         NOW
+    }
+}
+
+impl Published {
+    /// What was published since the last time.
+    pub(super) fn take(&self) -> Vec<(Message, Option<Duration>)> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl MessagePublisher for Published {
+    async fn publish(&self, message: Message, expires_after: Option<Duration>) {
+        self.0.lock().unwrap().push((message, expires_after));
     }
 }
 
@@ -65,11 +91,14 @@ impl World {
         fill(registry.as_ref(), &ca, &device).await;
         let mut config = config();
         change(&mut config);
-        let server = build(config, Arc::clone(&registry)).await.unwrap();
+        let device_ca = Arc::clone(&config.device_ca);
+        let published = Arc::new(Published::default());
+        let publisher = Arc::clone(&published) as Arc<dyn MessagePublisher>;
+        let server = build_with(config, Arc::clone(&registry), publisher).await.unwrap();
         let (address, tracker, stopping) =
             (server.local_addr(), TaskTracker::new(), CancellationToken::new());
         server.spawn(&tracker, stopping.clone());
-        Self { address, registry, ca, device, tracker, stopping }
+        Self { address, registry, ca, device, device_ca, published, tracker, stopping }
     }
 
     pub(super) fn request(&self, method: &str, target: &str, body: &str) -> HttpRequest {
@@ -86,12 +115,32 @@ impl World {
         client::send(self.address, &request).await
     }
 
+    /// Sends a request signed for iot, with a header field.
+    pub(super) async fn iot_with(
+        &self,
+        method: &str,
+        target: &str,
+        header: (&str, &str),
+        body: &str,
+    ) -> Answer {
+        let request = self.request(method, target, body).with_header(header.0, header.1);
+        client::send(self.address, &client::signed(request, "iot", &client::credentials())).await
+    }
+
     pub(super) fn ca_id(&self) -> CaCertificateId {
         self.ca.certificate().ca_id()
     }
 }
 
 pub(super) async fn build(config: Config, registry: Arc<MemoryRegistry>) -> Result<ApiServer, BuildError> {
+    build_with(config, registry, Arc::new(Published::default())).await
+}
+
+async fn build_with(
+    config: Config,
+    registry: Arc<MemoryRegistry>,
+    publisher: Arc<dyn MessagePublisher>,
+) -> Result<ApiServer, BuildError> {
     let rejections = || {
         vec![HandshakeRejection {
             at: EARLIER,
@@ -100,7 +149,8 @@ pub(super) async fn build(config: Config, registry: Arc<MemoryRegistry>) -> Resu
             message: "no registered CA certificate signed it".to_owned(),
         }]
     };
-    ApiServer::build(config, registry, Arc::new(FixedClock), Arc::new(rejections)).await
+    let explainer = Arc::new(super::explanation::OnePolicy);
+    ApiServer::build(config, registry, Arc::new(FixedClock), Arc::new(rejections), publisher, explainer).await
 }
 
 pub(super) fn config() -> Config {
@@ -118,6 +168,8 @@ pub(super) fn config() -> Config {
         },
         authentication: Authentication::Required,
         page_token_key: PageTokenKey::from_bytes([9; 32]),
+        device_ca: Arc::new(new_ca("O=Landfall, CN=Landfall device CA")),
+        thing_type_deletion_delay: THING_TYPE_DELETION_DELAY_DEFAULT,
     }
 }
 
@@ -151,9 +203,14 @@ pub(super) fn thing_name(text: &str) -> ThingName {
 }
 
 fn device_of(ca: &Issuer) -> ParsedCertificate {
+    device_named(ca, "CN=device-1")
+}
+
+/// A certificate of version 1 that a CA issued, with a key of its own.
+pub(super) fn device_named(ca: &Issuer, subject: &str) -> ParsedCertificate {
     let key = KeyPair::generate(KeyKind::P256).unwrap();
     let request = DeviceRequest {
-        subject: &Subject::parse("CN=device-1").unwrap(),
+        subject: &Subject::parse(subject).unwrap(),
         public_key: key.public_key(),
         validity: validity_of_days(NOW, 10),
         version: CertificateVersion::V1,
@@ -182,30 +239,20 @@ async fn fill(registry: &MemoryRegistry, ca: &Issuer, device: &ParsedCertificate
             id,
             ca: (status != CertificateStatus::Inactive).then_some(ca.certificate().ca_id()),
             status,
+            mode: if status == CertificateStatus::Inactive {
+                CertificateMode::SniOnly
+            } else {
+                CertificateMode::Default
+            },
             signed_part: SignedPart::from_sha256(*id.as_bytes()),
             der,
             validity: device.validity(),
+            version: 3,
             registered_at: EARLIER,
             modified_at: EARLIER,
         });
     }
-    let thing_type = ThingTypeName::parse("sensor").unwrap();
-    transaction.ensure_thing_type(ThingType {
-        name: thing_type.clone(),
-        searchable_attributes: vec![AttributeName::parse("colour").unwrap()],
-        created_at: EARLIER,
-    });
-    for (name, colour) in [("thing-1", "red"), ("thing-2", "blue"), ("thing-3", "red")] {
-        let attribute = (AttributeName::parse("colour").unwrap(), AttributeValue::parse(colour).unwrap());
-        transaction.insert_thing(Thing {
-            name: thing_name(name),
-            thing_type: (name != "thing-3").then(|| thing_type.clone()),
-            attributes: [attribute].into_iter().collect(),
-            version: 4,
-            made_by: None,
-            created_at: EARLIER,
-        });
-    }
+    fill_things(&mut transaction);
     for name in ["policy-1", "policy-2", "policy-3"] {
         let name = PolicyName::parse(name).unwrap();
         transaction.ensure_policy(Policy {
@@ -232,6 +279,42 @@ async fn fill(registry: &MemoryRegistry, ca: &Issuer, device: &ParsedCertificate
     registry.commit(transaction).await.unwrap();
 }
 
+/// Three things, two of them of a type, and a type that is deprecated.
+fn fill_things(transaction: &mut Transaction) {
+    let thing_type = ThingTypeName::parse("sensor").unwrap();
+    transaction.ensure_thing_type(ThingType {
+        name: thing_type.clone(),
+        id: ThingTypeId::from_bytes([0x77; 16]),
+        description: None,
+        searchable_attributes: vec![AttributeName::parse("colour").unwrap()],
+        propagating_attributes: Vec::new(),
+        deprecated_at: None,
+        created_at: EARLIER,
+    });
+    transaction.ensure_thing_type(ThingType {
+        name: ThingTypeName::parse("old").unwrap(),
+        id: ThingTypeId::from_bytes([0x66; 16]),
+        description: None,
+        searchable_attributes: Vec::new(),
+        propagating_attributes: Vec::new(),
+        deprecated_at: Some(EARLIER),
+        created_at: EARLIER,
+    });
+    for (name, colour) in [("thing-1", "red"), ("thing-2", "blue"), ("thing-3", "red")] {
+        let attribute = (AttributeName::parse("colour").unwrap(), AttributeValue::parse(colour).unwrap());
+        transaction.insert_thing(Thing {
+            name: thing_name(name),
+            id: ThingId::from_bytes([0x11; 16]),
+            billing_group: None,
+            thing_type: (name != "thing-3").then(|| thing_type.clone()),
+            attributes: [attribute].into_iter().collect(),
+            version: 4,
+            made_by: None,
+            created_at: EARLIER,
+        });
+    }
+}
+
 /// A CA certificate as it stands in the registry.
 pub(super) fn ca_entry(id: CaCertificateId, der: CertificateDer, status: CaStatus) -> CaCertificate {
     CaCertificate {
@@ -241,6 +324,7 @@ pub(super) fn ca_entry(id: CaCertificateId, der: CertificateDer, status: CaStatu
         mode: CertificateMode::Default,
         der,
         validity: Validity { not_before: UnixTime::from_secs(0), not_after: UnixTime::from_secs(10) },
+        version: 2,
         registered_at: EARLIER,
         modified_at: EARLIER,
     }

@@ -1,23 +1,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_model::{ClientId, Principal, SubjectField};
+use landfall_model::ClientId;
 use landfall_mqtt::{ConnectRefusal, ConnectRequest, ProtocolVersion, ServerDisconnect};
-use landfall_policy::{Authorizer, ConnectionContext, Decision, PolicyAction, Resource};
+use landfall_policy::{Decision, PolicyAction, Resource};
 use landfall_registration::{Applicant, Refusal};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
+use super::rights::{Caller, Rights};
 use super::{Connection, after, sleep_until};
-use crate::admission::{AdmissionError, Next, Registered, Standing};
+use crate::admission::{AdmissionError, Next, PinnedStanding, Registered, Standing};
 use crate::connections::EndReason;
+use crate::principals::Admitted;
+use crate::rejections::HandshakeRejection;
 use crate::routing::Delivery;
+
+/// The code under which a denied CONNECT is remembered.
+const CONNECT_DENIED: &str = "connect_denied";
 
 /// What becomes of a CONNECT.
 pub(super) enum Verdict {
     Accept(Accepted),
-    Refuse(ConnectRefusal),
+    /// With what an MQTT 5 client is told beside the reason code.
+    Refuse(ConnectRefusal, Option<String>),
     HoldExpired,
     /// Without a CONNACK.
     Close,
@@ -30,13 +37,15 @@ pub(super) struct Accepted {
     pub(super) version: ProtocolVersion,
     /// Whether the client has to be told its id.
     pub(super) assigned: bool,
-    pub(super) authorizer: Authorizer,
+    /// Whether the client asked for a session that is kept.
+    pub(super) is_persistent: bool,
+    pub(super) rights: Rights,
     pub(super) deliveries: mpsc::Receiver<Delivery>,
 }
 
 /// How waiting for a registration ended.
 enum Held {
-    Admitted(Principal),
+    Admitted(Admitted),
     Refused(Refusal),
     Expired,
     /// Too many others are held.
@@ -52,13 +61,15 @@ impl Connection {
     pub(super) async fn admit(&mut self, request: ConnectRequest) -> Verdict {
         let began = Instant::now();
         let version = request.version;
-        let applicant = Arc::new(Applicant::new(&self.chain));
+        let Some(applicant) = Applicant::from_chain(&self.chain).map(Arc::new) else {
+            return self.admit_pinned(request).await;
+        };
         let client_id = request.client_id.clone();
-        let principal = match self.standing(&applicant, began).await {
-            Ok(Standing::Registered(principal)) => principal,
+        let admitted = match self.standing(&applicant, began).await {
+            Ok(Standing::Registered(admitted)) => admitted,
             Ok(Standing::Unregistered(next)) => {
                 match self.hold(&applicant, client_id.as_ref(), next, began).await {
-                    Held::Admitted(principal) => principal,
+                    Held::Admitted(admitted) => admitted,
                     Held::Refused(refusal) => return self.refuse_registration(version, &refusal),
                     Held::Expired if self.tells(version) => return Verdict::HoldExpired,
                     Held::Expired => return Verdict::Close,
@@ -68,6 +79,9 @@ impl Connection {
                     Held::Ended(EndReason::CertificateDeactivated) => {
                         return self.refuse_registration(version, &Refusal::Deactivated);
                     }
+                    Held::Ended(EndReason::CaDeactivated) => {
+                        return self.refuse_registration(version, &Refusal::CaInactive { ca: applicant.ca });
+                    }
                     Held::Ended(_) if self.hold_time().is_zero() => return Verdict::Close,
                     Held::Ended(reason) => return Verdict::End(reason.into()),
                     Held::Failed(problem) => return self.fail(version, &problem),
@@ -76,37 +90,73 @@ impl Connection {
             Ok(Standing::Refused(refusal)) => return self.refuse_registration(version, &refusal),
             Err(problem) => return self.fail(version, &problem),
         };
-        self.authorize(request, &principal).await
+        self.authorize(request, admitted).await
+    }
+
+    /// Decides about a CONNECT of a device whose certificate is registered without a CA certificate.
+    async fn admit_pinned(&mut self, request: ConnectRequest) -> Verdict {
+        let standing = self.shared.admissions.standing_of_pinned(self.chain.certificate_id());
+        match self.in_time(standing).await {
+            Ok(PinnedStanding::Registered(admitted)) => self.authorize(request, admitted).await,
+            Ok(PinnedStanding::Refused(refusal)) => {
+                let certificate = self.chain.certificate_id();
+                self.note_rejection(refusal.code(), format!("certificate {certificate}: {refusal}"));
+                self.refusal(request.version, ConnectRefusal::NotAuthorized)
+            }
+            Err(problem) => self.fail(request.version, &problem),
+        }
     }
 
     /// Asks the policies of the device whether it may connect as this client.
-    async fn authorize(&mut self, request: ConnectRequest, principal: &Principal) -> Verdict {
+    async fn authorize(&mut self, request: ConnectRequest, admitted: Admitted) -> Verdict {
         let version = request.version;
-        let documents = match self.shared.policies.of(principal).await {
-            Ok(documents) => documents,
+        let (assigned, is_persistent) = (request.client_id.is_none(), !request.clean_start);
+        let Ok(client_id) = request.client_id.map_or_else(assigned_client_id, Ok) else {
+            return Verdict::Refuse(ConnectRefusal::ClientIdentifierNotValid, None);
+        };
+        let caller = Caller { client_id: &client_id, is_persistent, principal: &admitted.principal };
+        let rights = match self.rights(caller).await {
+            Ok(rights) => rights,
             Err(problem) => return self.fail(version, &AdmissionError::Read(problem)),
         };
-        let assigned = request.client_id.is_none();
-        let Ok(client_id) = request.client_id.map_or_else(assigned_client_id, Ok) else {
-            return Verdict::Refuse(ConnectRefusal::ClientIdentifierNotValid);
-        };
-        let context = ConnectionContext {
-            arn_prefix: Arc::clone(&self.shared.arn_prefix),
-            client_id: client_id.clone(),
-            things: principal.things.clone(),
-            common_name: self.chain.subject().field(SubjectField::CommonName).map(Into::into),
-        };
-        let authorizer = Authorizer::new(context, documents);
-        if let Decision::Deny(denial) = authorizer.decide(PolicyAction::Connect, Resource::Client(&client_id))
-        {
-            info!(certificate.id = %principal.certificate, client.id = %client_id, %denial, "connect denied");
-            return self.refusal(version, ConnectRefusal::NotAuthorized);
+        if let Some(reason) = self.denial_of_connect(&rights, caller) {
+            return self.deny(version, caller, reason);
         }
         let (sender, deliveries) = mpsc::channel(self.shared.config.limits.outbound_messages_max);
-        self.entry.claim(&client_id);
+        // After the policies were asked, and only then: who may connect as this client takes over from whoever does,
+        // another certificate's device too, as at AWS; who may not, ends nobody.
+        self.entry.claim(&client_id, is_persistent);
+        self.entry.admit(admitted);
         self.shared.router.enter(self.entry.id(), sender);
-        debug!(certificate.id = %principal.certificate, client.id = %client_id, "client connected");
-        Verdict::Accept(Accepted { client_id, version, assigned, authorizer, deliveries })
+        debug!(certificate.id = %self.chain.certificate_id(), client.id = %client_id, "client connected");
+        Verdict::Accept(Accepted { client_id, version, assigned, is_persistent, rights, deliveries })
+    }
+
+    /// Why a caller may not connect; none if it may.
+    pub(super) fn denial_of_connect(&self, rights: &Rights, caller: Caller<'_>) -> Option<String> {
+        let (action, resource) = (PolicyAction::Connect, Resource::Client(caller.client_id));
+        match rights.decide(action, resource) {
+            Decision::Allow => None,
+            // Always explained: it is remembered too.
+            Decision::Deny(_) => Some(self.explain(rights, caller, action, resource)),
+        }
+    }
+
+    /// Turns away a device whose policies do not let it connect.
+    fn deny(&self, version: ProtocolVersion, caller: Caller<'_>, reason: String) -> Verdict {
+        let (certificate, client_id) = (self.chain.certificate_id(), caller.client_id);
+        info!(certificate.id = %certificate, client.id = %client_id, reason, "connect denied");
+        let message = format!("certificate {certificate} as client {client_id}: {reason}");
+        self.shared.rejections.remember(HandshakeRejection {
+            at: self.shared.clock.now(),
+            peer: self.peer,
+            code: CONNECT_DENIED.to_owned(),
+            message,
+        });
+        if !self.tells(version) {
+            return Verdict::Close;
+        }
+        Verdict::Refuse(ConnectRefusal::NotAuthorized, self.shared.config.policy_reasons.then_some(reason))
     }
 
     /// Has the device registered, and waits for its certificate to become ACTIVE, whoever activates it.
@@ -159,7 +209,7 @@ impl Connection {
                 registered = &mut registration, if !pending => match registered {
                     Ok(Ok(Registered::Refused(refusal))) => return Held::Refused(refusal),
                     Ok(Ok(_)) if hold.is_zero() => return Held::Expired,
-                    Ok(Ok(Registered::Active(principal))) => return Held::Admitted(principal),
+                    Ok(Ok(Registered::Active(admitted))) => return Held::Admitted(admitted),
                     Ok(Ok(Registered::Pending)) => pending = true,
                     Ok(Err(problem)) => return Held::Failed(problem),
                     // The task panicked, which is logged where it happened.
@@ -167,7 +217,7 @@ impl Connection {
                 },
                 () = self.entry.activated(), if pending => {
                     match self.standing(applicant, began).await {
-                        Ok(Standing::Registered(principal)) => return Held::Admitted(principal),
+                        Ok(Standing::Registered(admitted)) => return Held::Admitted(admitted),
                         Ok(Standing::Refused(refusal)) => return Held::Refused(refusal),
                         Ok(Standing::Unregistered(_)) => {}
                         Err(problem) => return Held::Failed(problem),
@@ -182,9 +232,17 @@ impl Connection {
     }
 
     async fn standing(&self, applicant: &Applicant, began: Instant) -> Result<Standing, AdmissionError> {
+        self.in_time(self.shared.admissions.standing(applicant, began)).await
+    }
+
+    /// Gives the registry its time for an answer, and no more.
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, AdmissionError>>,
+    ) -> Result<T, AdmissionError> {
         let timeout = self.shared.config.limits.registration_timeout;
-        let standing = tokio::time::timeout(timeout, self.shared.admissions.standing(applicant, began)).await;
-        standing.unwrap_or(Err(AdmissionError::Timeout(timeout)))
+        let answer = tokio::time::timeout(timeout, answer).await;
+        answer.unwrap_or(Err(AdmissionError::Timeout(timeout)))
     }
 
     fn hold_time(&self) -> Duration {
@@ -192,7 +250,7 @@ impl Connection {
     }
 
     fn refuse_registration(&self, version: ProtocolVersion, refusal: &Refusal) -> Verdict {
-        info!(certificate.id = %self.chain.certificate_id(), ca.id = %self.chain.ca(), code = refusal.code(), %refusal, "device refused");
+        info!(certificate.id = %self.chain.certificate_id(), ca.id = self.chain.trust().ca().map(tracing::field::display), code = refusal.code(), %refusal, "device refused");
         self.refusal(version, ConnectRefusal::NotAuthorized)
     }
 
@@ -204,7 +262,7 @@ impl Connection {
 
     /// How a CONNECT is refused.
     fn refusal(&self, version: ProtocolVersion, refusal: ConnectRefusal) -> Verdict {
-        if self.tells(version) { Verdict::Refuse(refusal) } else { Verdict::Close }
+        if self.tells(version) { Verdict::Refuse(refusal, None) } else { Verdict::Close }
     }
 
     /// Whether a client that is not let in is told so. The session tells MQTT 5 clients; those of 3.1.1 are closed
@@ -222,7 +280,7 @@ impl From<EndReason> for ServerDisconnect {
     fn from(reason: EndReason) -> Self {
         match reason {
             EndReason::TakenOver => Self::SessionTakenOver,
-            EndReason::CertificateDeactivated => Self::AdministrativeAction,
+            EndReason::CaDeactivated | EndReason::CertificateDeactivated => Self::AdministrativeAction,
             EndReason::NotTaking => Self::QuotaExceeded,
             EndReason::ShuttingDown => Self::ServerShuttingDown,
         }

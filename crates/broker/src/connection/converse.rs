@@ -4,25 +4,31 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use landfall_model::TopicFilter;
+use landfall_model::{ClientId, TopicFilter};
 use landfall_mqtt::{
     Intake, Message, PacketId, ProtocolVersion, PubAckReason, ServerDisconnect, Session, SessionEvent,
     SubAckCode, SubscriptionOptions, UnsubAckReason,
 };
-use landfall_policy::{Authorizer, Decision, Denial, PolicyAction, Resource};
-use tracing::{debug, info};
+use landfall_policy::{Decision, PolicyAction, Resource};
+use tokio::sync::mpsc;
+use tracing::{Level, debug, error, info};
 
 use super::admit::Accepted;
+use super::rights::{Caller, Rights};
 use super::wire::Exchange;
 use super::{Connection, deadline, now, sleep_until};
 use crate::Shared;
+use crate::admission::AdmissionError;
 use crate::routing::{Delivery, Waiting, deliver_waiting};
 
 /// A published message that waits for room in its subscribers' queues; then it is acknowledged.
 type Backlog = Pin<Box<dyn Future<Output = Option<PacketId>> + Send>>;
 
 /// Where the server alone publishes.
-const EVENTS_PREFIX: &str = "$aws/events/";
+pub(crate) const EVENTS_PREFIX: &str = "$aws/events/";
+
+/// Why nobody else does, whatever a policy says: an event that a device could publish would prove nothing.
+pub(crate) const EVENTS_DENIAL: &str = "topics that begin with $aws/events/ are the server's own";
 
 /// Payloads up to this many bytes are copied out of the buffer that they were read into.
 const SLICE_BYTES_MIN: usize = 4_096;
@@ -30,27 +36,49 @@ const SLICE_BYTES_MIN: usize = 4_096;
 /// What a connection needs once its client is let in.
 struct Conversation<'c> {
     connection: &'c mut Connection,
+    client_id: &'c ClientId,
     version: ProtocolVersion,
-    authorizer: Authorizer,
+    is_persistent: bool,
+    rights: Rights,
     filters: HashSet<TopicFilter>,
     backlog: Option<Backlog>,
+}
+
+/// What a conversation came to in one step.
+enum Step {
+    Done,
+    /// A message came for the client.
+    Delivery(Delivery),
+    /// The rights of its principal may have changed.
+    Touched,
 }
 
 impl Connection {
     /// Lets the client in and serves it until the connection ends.
     pub(super) async fn converse(&mut self, accepted: Accepted) {
-        let Accepted { client_id, version, assigned, authorizer, mut deliveries } = accepted;
+        let Accepted { client_id, version, assigned, is_persistent, rights, mut deliveries } = accepted;
         self.session.accept(assigned.then_some(&client_id), now());
         let id = self.entry.id();
         let shared = Arc::clone(&self.shared);
-        let mut conversation =
-            Conversation { connection: self, version, authorizer, filters: HashSet::new(), backlog: None };
+        let mut conversation = Conversation {
+            connection: self,
+            client_id: &client_id,
+            version,
+            is_persistent,
+            rights,
+            filters: HashSet::new(),
+            backlog: None,
+        };
         loop {
             let want_read = conversation.take_events() == Intake::NeedsBytes;
             if conversation.session().is_closed() {
                 break;
             }
-            conversation.step(&mut deliveries, want_read).await;
+            match conversation.step(&mut deliveries, want_read).await {
+                Step::Done => {}
+                Step::Delivery(delivery) => conversation.deliver(&delivery),
+                Step::Touched => conversation.reauthorize().await,
+            }
         }
         shared.router.leave(id);
         let cause = conversation.session().disconnect_cause().cloned();
@@ -61,19 +89,21 @@ impl Connection {
 
 impl Conversation<'_> {
     /// Waits for one thing to happen, and does what it asks for.
-    async fn step(&mut self, deliveries: &mut tokio::sync::mpsc::Receiver<Delivery>, want_read: bool) {
+    async fn step(&mut self, deliveries: &mut mpsc::Receiver<Delivery>, want_read: bool) -> Step {
         let Connection { wire, session, entry, .. } = &mut *self.connection;
         wire.gather(session);
         let (deadline, can_take) = (deadline(session), session.can_take_delivery());
-        let backlog = &mut self.backlog;
+        let (backlog, rights_expire_at) = (&mut self.backlog, self.rights.expire_at);
         tokio::select! {
             reason = entry.ended() => session.disconnect(reason.into()),
+            () = entry.touched() => return Step::Touched,
+            () = sleep_until(rights_expire_at), if rights_expire_at.is_some() => return Step::Touched,
             exchanged = wire.exchange(want_read) => match exchanged {
                 // The client is gone, or does not take what waits for it.
                 Ok(Exchange::Read(0)) | Err(_) => session.close_silently(),
                 Ok(Exchange::Read(_) | Exchange::Written) => {}
             },
-            Some(delivery) = deliveries.recv(), if can_take => deliver(session, &self.authorizer, &delivery),
+            Some(delivery) = deliveries.recv(), if can_take => return Step::Delivery(delivery),
             acknowledged = finished(backlog), if backlog.is_some() => {
                 *backlog = None;
                 if let Some(packet_id) = acknowledged {
@@ -82,6 +112,46 @@ impl Conversation<'_> {
             }
             () = sleep_until(deadline) => session.handle_timeout(now()),
         }
+        Step::Done
+    }
+
+    /// Asks the registry anew what the client may do. One that may not connect any more is disconnected, and subscriptions
+    /// that it may not have any more are ended.
+    async fn reauthorize(&mut self) {
+        let Self { connection, client_id, is_persistent, .. } = &mut *self;
+        let certificate = connection.chain.certificate_id();
+        let admitted = match connection.shared.admissions.refreshed(certificate).await {
+            Ok(Some(admitted)) => admitted,
+            // Its certificate was deleted, which ends the connection by itself.
+            Ok(None) => return connection.session.disconnect(ServerDisconnect::AdministrativeAction),
+            Err(problem) => return self.give_up(&problem),
+        };
+        let is_persistent = *is_persistent;
+        let caller = Caller { client_id, is_persistent, principal: &admitted.principal };
+        let rights = match connection.rights(caller).await {
+            Ok(rights) => rights,
+            Err(problem) => return self.give_up(&AdmissionError::Read(problem)),
+        };
+        let denial = connection.denial_of_connect(&rights, caller);
+        self.rights = rights;
+        self.connection.entry.admit(admitted);
+        if let Some(reason) = denial {
+            self.log_denial("connection denied by a change", self.client_id.as_str(), &reason);
+            return self.session().disconnect(ServerDisconnect::NotAuthorized);
+        }
+        for filter in self.filters.clone() {
+            if let Some(reason) = self.denial(PolicyAction::Subscribe, Resource::TopicFilter(&filter)) {
+                self.log_denial("subscription ended by a change", filter.as_str(), &reason);
+                self.unsubscribe(&filter);
+            }
+        }
+    }
+
+    /// Ends a connection of which nobody can say what it may do.
+    fn give_up(&mut self, problem: &AdmissionError) {
+        let error: &dyn std::error::Error = problem;
+        error!(certificate.id = %self.connection.chain.certificate_id(), error, "rights cannot be read anew");
+        self.session().disconnect(ServerDisconnect::UnspecifiedError);
     }
 
     /// Acts on all that the client has sent, until more is needed or something has to wait.
@@ -121,13 +191,12 @@ impl Conversation<'_> {
 
     fn publish(&mut self, message: Message, packet_id: Option<PacketId>) {
         let topic = &message.topic;
-        let decision = match topic.as_str().starts_with(EVENTS_PREFIX) {
-            // Whatever a policy says: an event that a device could publish would prove nothing.
-            true => Decision::Deny(Denial::Explicit),
-            false => self.authorizer.decide(PolicyAction::Publish, Resource::Topic(topic)),
+        let denial = match topic.as_str().starts_with(EVENTS_PREFIX) {
+            true => Some(EVENTS_DENIAL.to_owned()),
+            false => self.denial(PolicyAction::Publish, Resource::Topic(topic)),
         };
-        if let Decision::Deny(denial) = decision {
-            self.log_denial("publish denied", topic.as_str(), denial);
+        if let Some(reason) = denial {
+            self.log_denial("publish denied", topic.as_str(), &reason);
             return self.refuse_publish(packet_id);
         }
         let shared = &self.connection.shared;
@@ -151,9 +220,8 @@ impl Conversation<'_> {
     }
 
     fn subscribe(&mut self, filter: TopicFilter, options: SubscriptionOptions) -> SubAckCode {
-        let resource = Resource::TopicFilter(&filter);
-        if let Decision::Deny(denial) = self.authorizer.decide(PolicyAction::Subscribe, resource) {
-            self.log_denial("subscribe denied", filter.as_str(), denial);
+        if let Some(reason) = self.denial(PolicyAction::Subscribe, Resource::TopicFilter(&filter)) {
+            self.log_denial("subscribe denied", filter.as_str(), &reason);
             return SubAckCode::NotAuthorized;
         }
         let shared = &self.connection.shared;
@@ -173,24 +241,47 @@ impl Conversation<'_> {
         }
     }
 
-    fn log_denial(&self, message: &'static str, resource: &str, denial: Denial) {
-        info!(certificate.id = %self.connection.chain.certificate_id(), resource, %denial, "{message}");
+    /// Hands a message to the client, if its policies let it receive that.
+    fn deliver(&mut self, delivery: &Delivery) {
+        let (action, resource) = (PolicyAction::Receive, Resource::Topic(&delivery.message.topic));
+        match self.rights.decide(action, resource) {
+            Decision::Allow => {
+                // What is dropped at a limit is counted by the session.
+                let _ = self.session().deliver(&delivery.message, delivery.qos, now());
+            }
+            // Once for each message, so that it is for those who look for it.
+            Decision::Deny(_) if tracing::enabled!(Level::DEBUG) => {
+                let (topic, reason) = (&delivery.message.topic, self.explain(action, resource));
+                debug!(client.id = %self.client_id, %topic, reason, "delivery denied");
+            }
+            Decision::Deny(_) => {}
+        }
+    }
+
+    /// Why the client may not do this; none if it may.
+    fn denial(&self, action: PolicyAction, resource: Resource<'_>) -> Option<String> {
+        match self.rights.decide(action, resource) {
+            Decision::Allow => None,
+            Decision::Deny(_) if self.connection.is_explained() => Some(self.explain(action, resource)),
+            Decision::Deny(denial) => Some(denial.to_string()),
+        }
+    }
+
+    fn explain(&self, action: PolicyAction, resource: Resource<'_>) -> String {
+        // Since the client was let in there is one.
+        let Some(admitted) = self.connection.entry.admitted() else { return String::new() };
+        let (client_id, is_persistent) = (self.client_id, self.is_persistent);
+        let caller = Caller { client_id, is_persistent, principal: &admitted.principal };
+        self.connection.explain(&self.rights, caller, action, resource)
+    }
+
+    fn log_denial(&self, message: &'static str, resource: &str, reason: &str) {
+        let certificate = self.connection.chain.certificate_id();
+        info!(certificate.id = %certificate, client.id = %self.client_id, resource, reason, "{message}");
     }
 
     fn session(&mut self) -> &mut Session {
         &mut self.connection.session
-    }
-}
-
-/// Hands a message to the client, if its policies let it receive that.
-fn deliver(session: &mut Session, authorizer: &Authorizer, delivery: &Delivery) {
-    let topic = &delivery.message.topic;
-    match authorizer.decide(PolicyAction::Receive, Resource::Topic(topic)) {
-        Decision::Allow => {
-            // What is dropped at a limit is counted by the session.
-            let _ = session.deliver(&delivery.message, delivery.qos, now());
-        }
-        Decision::Deny(denial) => debug!(topic = %topic, %denial, "delivery denied"),
     }
 }
 

@@ -4,17 +4,17 @@ use std::time::Duration;
 use bytes::{Buf as _, BytesMut};
 use landfall_mqtt::Session;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
 
 use super::{after, now, sleep_until};
 use crate::Limits;
+use crate::gathering::Gathering;
 
 /// The bytes of a connection, both ways.
 pub(super) struct Wire {
-    reader: ReadHalf<TlsStream<TcpStream>>,
-    writer: WriteHalf<TlsStream<TcpStream>>,
+    reader: ReadHalf<TlsStream<Gathering>>,
+    writer: WriteHalf<TlsStream<Gathering>>,
     inbox: BytesMut,
     outbox: Outbox,
     closing_timeout: Duration,
@@ -43,7 +43,7 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 64 * 1024;
 
 impl Wire {
-    pub(super) fn new(stream: TlsStream<TcpStream>, limits: &Limits) -> Self {
+    pub(super) fn new(stream: TlsStream<Gathering>, limits: &Limits) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         let write_timeout = limits.write_timeout;
         let outbox = Outbox { bytes: BytesMut::new(), unflushed: false, deadline: None, write_timeout };
@@ -139,7 +139,7 @@ impl Outbox {
     }
 
     /// Sends all that waits. Cancel safe: what was written is gone from `bytes`.
-    async fn write(&mut self, writer: &mut WriteHalf<TlsStream<TcpStream>>) -> io::Result<()> {
+    async fn write(&mut self, writer: &mut WriteHalf<TlsStream<Gathering>>) -> io::Result<()> {
         while self.bytes.has_remaining() {
             self.unflushed = true;
             writer.write_buf(&mut self.bytes).await?;

@@ -1,10 +1,10 @@
 //! Presented chains: what is verified, and what is refused and why.
 
-use landfall_model::{NameAttribute, SubjectField, UnixTime};
+use landfall_model::{CaCertificateId, CertificateMode, NameAttribute, SubjectField, UnixTime};
 use landfall_pki::{
     Anchor, CA_CERTIFICATES_PER_SUBJECT_MAX, CHAIN_CERTIFICATES_MAX, CaError, CertificateError,
-    CertificateVersion, KeyAlgorithm, NamePart, ParsedCertificate, PemError, PresentedChain, TextError,
-    TrustAnchors, verify,
+    CertificateVersion, ChainError, KeyAlgorithm, NamePart, ParsedCertificate, PemError, PresentedChain,
+    TextError, Trust, TrustAnchors, VerifiedChain, verify,
 };
 use rustls_pki_types::CertificateDer;
 
@@ -12,6 +12,11 @@ use crate::fixtures::{CA, DEVICE, Kind, Lab, P256, P384, presented};
 
 const INTERMEDIATE: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n\
                             subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
+
+/// The registered CA certificate that vouches for the chain.
+fn ca(verified: Result<VerifiedChain, ChainError>) -> CaCertificateId {
+    verified.unwrap().trust().ca().unwrap()
+}
 
 #[test]
 fn every_kind_of_key_is_verified_in_both_versions() {
@@ -26,7 +31,8 @@ fn every_kind_of_key_is_verified_in_both_versions() {
                 let chain =
                     lab.verify(&["device"], &[&ca]).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
                 assert_eq!(chain.certificate_id(), certificate.id());
-                assert_eq!(chain.ca(), lab.certificate(&ca).ca_id());
+                assert_eq!(chain.trust(), Trust::IssuedBy(lab.certificate(&ca).ca_id()));
+                assert_eq!(chain.mode(), CertificateMode::Default);
                 assert_eq!(chain.subject().field(SubjectField::CommonName), Some("device"));
                 assert_eq!(chain.issuer(), lab.certificate(&ca).subject());
                 assert!(lab.verify(&["device", &ca], &[&ca]).is_ok(), "the leaf with its CA");
@@ -130,13 +136,13 @@ fn intermediates_lead_to_a_registered_root_in_whatever_order() {
         &["device", "lower", "upper", "ca"],
         &["device", "ca", "upper", "lower"],
     ] {
-        assert_eq!(lab.verify(chain, &["ca"]).unwrap().ca(), root, "{chain:?}");
+        assert_eq!(ca(lab.verify(chain, &["ca"])), root, "{chain:?}");
     }
     // A registered intermediate is an anchor like a root; the nearest one is taken.
     for anchors in [&["lower"][..], &["lower", "upper", "ca"]] {
-        assert_eq!(lab.verify(&["device"], anchors).unwrap().ca(), lab.certificate("lower").ca_id());
+        assert_eq!(ca(lab.verify(&["device"], anchors)), lab.certificate("lower").ca_id());
     }
-    assert_eq!(lab.verify(&["device", "lower"], &["upper"]).unwrap().ca(), lab.certificate("upper").ca_id());
+    assert_eq!(ca(lab.verify(&["device", "lower"], &["upper"])), lab.certificate("upper").ca_id());
 
     let error = lab.refused(&["device", "lower"], &["ca"], "chain.unknown_issuer");
     assert!(error.to_string().contains("CN=upper"), "{error}");
@@ -169,7 +175,7 @@ fn several_cas_may_share_a_subject() {
         for (suffix, extensions) in [("v1", None), ("v3", Some(DEVICE))] {
             let device = format!("{suffix}-{index}");
             lab.device(&device, name, P256, extensions);
-            assert_eq!(lab.verify(&[&device], &names).unwrap().ca(), lab.certificate(name).ca_id());
+            assert_eq!(ca(lab.verify(&[&device], &names)), lab.certificate(name).ca_id());
         }
     }
     // With a key identifier it is known that the key is another one; without one it shows in the signature.

@@ -64,7 +64,7 @@ impl Workshop {
     }
 }
 
-fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let significant = &length[length.iter().position(|byte| *byte != 0).unwrap_or(7)..];
     let header = match significant {
@@ -75,7 +75,7 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// The elements inside an element.
-fn children(der: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn children(der: &[u8]) -> Vec<Vec<u8>> {
     let mut rest = &der[header_length(der)..];
     let mut elements = Vec::new();
     while !rest.is_empty() {

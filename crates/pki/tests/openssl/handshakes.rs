@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_model::UnixTime;
+use landfall_model::{CertificateMode, UnixTime};
 use landfall_pki::{
-    DeviceVerifier, Issuer, KeyKind, KeyPair, PresentedChain, ServerRequest, ServerTls, Subject,
-    TrustAnchors, verify,
+    ChainError, DeviceVerifier, Issuer, KeyKind, KeyPair, PinnedCertificates, PresentedChain, ServerRequest,
+    ServerTls, Subject, Trust, TrustAnchors, verify,
 };
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::{default_provider, sign::any_supported_type};
@@ -148,7 +148,8 @@ fn every_version_of_tls_and_of_certificates_and_every_key() {
                     meeting.assert_complete();
                     assert_eq!(meeting.server.protocol_version(), Some(version.version));
                     let verified = meeting.verifier.verified_chain().unwrap();
-                    assert_eq!((verified.certificate_id(), verified.ca()), (id, lab.anchor("ca").id()));
+                    assert_eq!(verified.certificate_id(), id);
+                    assert_eq!(verified.trust(), Trust::IssuedBy(lab.anchor("ca").id()));
                     assert_eq!(meeting.verifier.failure(), None);
                 }
             }
@@ -316,6 +317,129 @@ fn a_resumed_session_has_the_chain_and_no_verdict() {
     }
 }
 
+/// The trust in these certificates alone, each in this mode.
+fn pinned(lab: &Lab, names: &[&str], mode: CertificateMode) -> TrustAnchors {
+    let pinned = PinnedCertificates::new();
+    names.iter().for_each(|name| pinned.pin(lab.certificate(name).id(), mode));
+    TrustAnchors::pinning(Arc::new(pinned))
+}
+
+#[test]
+fn a_pinned_certificate_opens_with_its_key_alone() {
+    let lab = Lab::with_ca();
+    let server = Server::new(&lab, "ca");
+    for kind in [Kind::Rsa(2_048), P256, P384] {
+        lab.device("thief", "ca", kind, None);
+        for extensions in [None, Some(DEVICE)] {
+            let id = lab.device("device", "ca", kind, extensions).id();
+            let anchors = || pinned(&lab, &["device"], CertificateMode::Default);
+            for version in VERSIONS {
+                let connect = |chain: &[&str], key: &str| {
+                    let client = server.client_config(version, lab.presented(chain), signing_key(&lab, key));
+                    server.connect(&Arc::new(client), anchors())
+                };
+                for chain in [&["device"][..], &["device", "ca"]] {
+                    let mut meeting = connect(chain, "device");
+                    meeting.assert_complete();
+                    let verified = meeting.verifier.verified_chain().unwrap();
+                    assert_eq!((verified.certificate_id(), verified.trust()), (id, Trust::Pinned));
+                }
+                let stolen = connect(&["device"], "thief");
+                assert!(stolen.outcome.is_err() && stolen.server.is_handshaking(), "{:?}", stolen.outcome);
+                // Whose certificate it is does not matter to one that is not pinned.
+                for chain in [&["thief"][..], &["thief", "device"]] {
+                    let other = connect(chain, "thief");
+                    other.assert_refused(
+                        &Error::InvalidCertificate(CertificateError::UnknownIssuer),
+                        AlertDescription::UnknownCA,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// What `openssl req -x509` makes says CA:TRUE, and has no issuer but itself.
+#[test]
+fn a_pinned_certificate_may_be_self_signed() {
+    let lab = Lab::new();
+    lab.ca("device", "/CN=device", P256, "basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n");
+    let server = Server::new(&lab, "device");
+    for version in VERSIONS {
+        let connect = |anchors| {
+            let client =
+                server.client_config(version, lab.presented(&["device"]), signing_key(&lab, "device"));
+            server.connect(&Arc::new(client), anchors)
+        };
+        connect(pinned(&lab, &["device"], CertificateMode::Default)).assert_complete();
+        assert!(connect(TrustAnchors::new()).outcome.is_err(), "{version:?}");
+    }
+}
+
+#[test]
+fn a_mode_that_needs_a_server_name_is_held_to_it() {
+    let lab = Lab::with_ca();
+    let server = Server::new(&lab, "ca");
+    for extensions in [None, Some(DEVICE)] {
+        let id = lab.device("device", "ca", P256, extensions).id();
+        for version in VERSIONS {
+            for mode in [CertificateMode::Default, CertificateMode::SniOnly] {
+                let issued = TrustAnchors::of([lab.anchor("ca").in_mode(mode)]).unwrap();
+                for anchors in [issued, pinned(&lab, &["device"], mode)] {
+                    for sends_name in [true, false] {
+                        let (chain, key) = (lab.presented(&["device"]), signing_key(&lab, "device"));
+                        let mut client = server.client_config(version, chain, key);
+                        client.enable_sni = sends_name;
+                        let mut meeting = server.connect(&Arc::new(client), anchors.clone());
+                        if sends_name || mode == CertificateMode::Default {
+                            meeting.assert_complete();
+                            assert_eq!(meeting.verifier.verified_chain().unwrap().mode(), mode);
+                            continue;
+                        }
+                        meeting.assert_refused(
+                            &Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure),
+                            AlertDescription::AccessDenied,
+                        );
+                        let failure = meeting.verifier.failure();
+                        assert_eq!(failure, Some(&ChainError::NoServerName { certificate: id }));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_resumed_session_of_a_pinned_certificate_is_verified_again() {
+    let lab = Lab::with_ca();
+    let server = Server::new(&lab, "ca");
+    for extensions in [None, Some(DEVICE)] {
+        let device = lab.device("device", "ca", P256, extensions);
+        let now = UnixTime::from_secs(device.validity().not_before.as_secs() + 60);
+        for version in VERSIONS {
+            let (chain, key) = (lab.presented(&["device"]), signing_key(&lab, "device"));
+            let client = Arc::new(server.client_config(version, chain, key));
+            let anchors = pinned(&lab, &["device"], CertificateMode::SniOnly);
+            server.connect(&client, anchors.clone()).assert_complete();
+
+            let mut resumed = server.connect(&client, anchors.clone());
+            resumed.assert_complete();
+            assert_eq!(resumed.server.handshake_kind(), Some(HandshakeKind::Resumed), "{version:?}");
+            assert_eq!(resumed.server.server_name(), Some("localhost"));
+            let certificates = resumed.server.peer_certificates().unwrap();
+            let presented = PresentedChain::from_peer_certificates(certificates).unwrap();
+            let verified = verify(&presented, &anchors, now).unwrap();
+            assert_eq!(verified.trust(), Trust::Pinned);
+            let error = verified.clone().for_client(false).unwrap_err();
+            assert_eq!(error, ChainError::NoServerName { certificate: device.id() });
+            assert!(verified.for_client(true).is_ok());
+
+            anchors.pinned().unpin(&device.id());
+            assert_eq!(verify(&presented, &anchors, now).unwrap_err().code(), "chain.unknown_issuer");
+        }
+    }
+}
+
 #[test]
 fn a_verifier_serves_one_connection() {
     let lab = Lab::with_ca();
@@ -435,7 +559,6 @@ fn configurations_share_what_is_costly() {
     let server = Server::new(&lab, "ca");
     let config = || server.tls.config(Arc::new(DeviceVerifier::new(TrustAnchors::new()))).unwrap();
     let (one, two) = (config(), config());
-    assert!(Arc::ptr_eq(&one.cert_resolver, &two.cert_resolver));
     assert!(Arc::ptr_eq(&one.ticketer, &two.ticketer));
     assert!(Arc::ptr_eq(&one.session_storage, &two.session_storage));
     assert!(Arc::ptr_eq(one.crypto_provider(), two.crypto_provider()));

@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use landfall_model::{UnixTime, Validity};
 use landfall_pki::{
-    CertificateVersion, DeviceRequest, IssueError, Issuer, KeyError, KeyKind, KeyPair, ServerRequest,
-    Subject, subject_from_openssl_config, validity_of_days,
+    AlternativeName, AlternativeNames, CertificateRequest, CertificateVersion, DeviceRequest, DeviceTerms,
+    IssueError, Issuer, KeyError, KeyKind, KeyPair, NamePart, ServerRequest, Subject, request_to_pem,
+    subject_from_openssl_config, validity_of_days,
 };
 use rustls_pki_types::ServerName;
 
@@ -128,6 +129,72 @@ fn openssl_prints_what_we_meant() {
         ["Basic Constraints: critical", "CA:TRUE", "Key Usage: critical", "Certificate Sign, CRL Sign"]
     {
         assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+#[test]
+fn openssl_reads_the_alternative_names_of_what_we_issue() {
+    let lab = Lab::with_ca();
+    let issuer = Issuer::new(lab.certificate("ca"), lab.key_pair("ca")).unwrap();
+    let key = KeyPair::generate(KeyKind::P256).unwrap();
+    let mut names = AlternativeNames::new();
+    for name in
+        ["DNS:sensor.example", "URI:urn:acme:1", "IP:192.0.2.1", "IP:2001:db8::1", "email:a@acme.example"]
+    {
+        names.push(name).unwrap();
+    }
+    let validity = issuer.certificate().validity();
+    let terms = DeviceTerms { validity, version: CertificateVersion::V3, alternative_names: &names };
+    let of_subject = issuer.sign_device_on(&subject(), key.public_key(), &terms).unwrap();
+    let pem = request_to_pem(&subject(), &key).unwrap();
+    let request = CertificateRequest::from_pem(pem.as_bytes()).unwrap();
+    let of_request = issuer.sign_request_on(&request, &terms).unwrap();
+    for certificate in [&of_subject, &of_request] {
+        lab.write("device.pem", &certificate.to_pem());
+        lab.openssl(&["verify", "-x509_strict", "-CAfile", "ca.pem", "-purpose", "sslclient", "device.pem"]);
+        let text = lab.openssl(&["x509", "-in", "device.pem", "-noout", "-ext", "subjectAltName"]);
+        let expected = "DNS:sensor.example, URI:urn:acme:1, IP Address:192.0.2.1, \
+                        IP Address:2001:DB8:0:0:0:0:0:1, email:a@acme.example";
+        assert!(text.contains(expected), "{text}");
+        assert_eq!(certificate.subject(), &subject().to_distinguished_name());
+        let read = certificate.alternative_names(NamePart::Subject);
+        assert_eq!(read[1], AlternativeName::Uri("urn:acme:1".into()));
+    }
+
+    let version_1 = DeviceTerms { version: CertificateVersion::V1, ..terms };
+    let refused = issuer.sign_device_on(&subject(), key.public_key(), &version_1);
+    assert!(matches!(refused, Err(IssueError::Version1Names)));
+    let terms = DeviceTerms { alternative_names: &AlternativeNames::new(), ..version_1 };
+    let certificate = issuer.sign_request_on(&request, &terms).unwrap();
+    assert_eq!(certificate.version(), CertificateVersion::V1);
+    lab.write("device.pem", &certificate.to_pem());
+    lab.openssl(&["verify", "-CAfile", "ca.pem", "device.pem"]);
+}
+
+#[test]
+fn openssl_signs_the_requests_that_we_write() {
+    let lab = Lab::with_ca();
+    for kind in KINDS {
+        let key = KeyPair::generate(kind).unwrap();
+        lab.write("device.csr", &request_to_pem(&subject(), &key).unwrap());
+        lab.openssl(&["req", "-in", "device.csr", "-verify", "-noout"]);
+        let (csr, ca, ca_key) = ("device.csr", "ca.pem", "ca.key");
+        lab.openssl(&[
+            "x509",
+            "-req",
+            "-in",
+            csr,
+            "-CA",
+            ca,
+            "-CAkey",
+            ca_key,
+            "-CAcreateserial",
+            "-out",
+            "device.pem",
+        ]);
+        let certificate = lab.certificate("device");
+        assert_eq!(certificate.subject(), &subject().to_distinguished_name(), "{kind:?}");
+        assert_eq!(certificate.public_key_der(), key.public_key().as_der(), "{kind:?}");
     }
 }
 

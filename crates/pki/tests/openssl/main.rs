@@ -8,11 +8,15 @@
     reason = "helpers of tests are tests too, which clippy.toml cannot see"
 )]
 
+mod alternative_names;
 mod chains;
 mod crafted;
 mod fixtures;
 mod handshakes;
 mod issuing;
+mod pinned;
 mod possession;
 mod properties;
+mod registrable;
+mod requests;
 mod s_client;

@@ -1,11 +1,12 @@
 //! Hostile bytes: nothing panics, and nothing that was changed verifies.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use landfall_model::UnixTime;
+use landfall_model::{CertificateMode, UnixTime};
 use landfall_pki::{
-    Anchor, CertificateVersion, DeviceRequest, Issuer, KeyKind, KeyPair, ParsedCertificate, PresentedChain,
-    Subject, TrustAnchors, subject_from_openssl_config, validity_of_days, verify,
+    Anchor, CertificateRequest, CertificateVersion, DeviceRequest, Issuer, KeyKind, KeyPair,
+    ParsedCertificate, PinnedCertificates, PresentedChain, Subject, TrustAnchors,
+    subject_from_openssl_config, validity_of_days, verify,
 };
 use proptest::prelude::*;
 use rustls_pki_types::CertificateDer;
@@ -14,6 +15,8 @@ const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
 struct World {
     anchors: TrustAnchors,
+    /// The devices themselves, and no CA certificate.
+    pinned: TrustAnchors,
     devices: Vec<Vec<u8>>,
 }
 
@@ -32,13 +35,21 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         }
         anchors = anchors.with(issuer.anchor().clone()).unwrap();
     }
-    World { anchors, devices }
+    let pinned = PinnedCertificates::new();
+    for device in &devices {
+        pinned.pin(ParsedCertificate::from_der(device).unwrap().id(), CertificateMode::Default);
+    }
+    World { anchors, pinned: TrustAnchors::pinning(Arc::new(pinned)), devices }
 });
 
 fn verifies(der: &[u8], others: &[Vec<u8>]) -> bool {
+    is_trusted(der, others, &WORLD.anchors)
+}
+
+fn is_trusted(der: &[u8], others: &[Vec<u8>], anchors: &TrustAnchors) -> bool {
     let end_entity = CertificateDer::from(der);
     let others: Vec<_> = others.iter().map(|other| CertificateDer::from(other.as_slice())).collect();
-    verify(&PresentedChain::new(&end_entity, &others), &WORLD.anchors, NOW).is_ok()
+    verify(&PresentedChain::new(&end_entity, &others), anchors, NOW).is_ok()
 }
 
 /// Changes some bytes, takes some away, and puts some in.
@@ -72,6 +83,8 @@ proptest! {
         prop_assert!(ParsedCertificate::from_der(&bytes).is_err());
         prop_assert!(ParsedCertificate::from_pem_or_der(&bytes).is_err());
         prop_assert!(KeyPair::from_pem(&bytes).is_err());
+        prop_assert!(CertificateRequest::from_der(&bytes).is_err());
+        prop_assert!(CertificateRequest::from_pem(&bytes).is_err());
         prop_assert!(!verifies(&bytes, std::slice::from_ref(&bytes)));
     }
 
@@ -79,6 +92,7 @@ proptest! {
     fn a_changed_certificate_does_not_verify((device, bytes) in mutated()) {
         let original = &WORLD.devices[device];
         prop_assert_eq!(verifies(&bytes, &[]), bytes == *original);
+        prop_assert_eq!(is_trusted(&bytes, std::slice::from_ref(original), &WORLD.pinned), bytes == *original);
         // Beside a good certificate it does no harm, and as a CA it is never accepted.
         prop_assert!(verifies(original, std::slice::from_ref(&bytes)));
         if let Ok(certificate) = ParsedCertificate::from_der(&bytes) {
@@ -100,7 +114,7 @@ proptest! {
 #[test]
 fn what_was_not_changed_verifies() {
     for device in &WORLD.devices {
-        assert!(verifies(device, &[]));
+        assert!(verifies(device, &[]) && is_trusted(device, &[], &WORLD.pinned));
     }
 }
 
@@ -112,6 +126,7 @@ fn another_signature_of_the_same_certificate_has_the_same_signed_part() {
         let certificate = ParsedCertificate::from_der(device).unwrap();
         let twin = ParsedCertificate::from_der(&with_negated_s(device)).unwrap();
         assert!(verifies(twin.der().as_bytes(), &[]));
+        assert!(!is_trusted(twin.der().as_bytes(), &[], &WORLD.pinned), "a fingerprint is that of all bytes");
         assert_ne!(twin.id(), certificate.id());
         assert_eq!(twin.signed_part_sha256(), certificate.signed_part_sha256());
     }

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use landfall_model::{CertificateStatus, Outcome};
-use landfall_registry::conformance::samples::{CA, ca_certificate, event, id, pending, thing, thing_name};
+use landfall_registry::conformance::samples::{
+    CA, ca_certificate, event, group_name, id, pending, thing, thing_group, thing_name,
+};
 use landfall_registry::{
     Certificates, Change, CommitError, CommitObserver, Committed, EventId, Outbox, PageRequest,
-    Registrations, Registry, StorageError, ThingFilter, Things, Transaction,
+    Registrations, Registry, StorageError, ThingFilter, ThingGroups, Things, Transaction,
 };
 use rusqlite::Connection;
 use tokio::task::JoinSet;
@@ -221,8 +223,15 @@ async fn a_killed_process_loses_nothing_that_was_told_and_leaves_nothing_half() 
     }
     let things = registry.things(&ThingFilter::default(), everything).await.unwrap().items;
     for thing in &things {
-        let principals = registry.thing_principals(&thing.name, everything).await.unwrap();
+        let principals = registry.thing_principals(&thing.name, None, everything).await.unwrap();
         assert_eq!(principals.items.len(), 1, "{}", thing.name);
+    }
+    let names: Vec<_> = things.iter().map(|thing| thing.name.clone()).collect();
+    for (group, is_recursive, expected) in
+        [("leaf", false, &names[..]), ("root", true, &names), ("root", false, &[])]
+    {
+        let things = registry.thing_group_things(&group_name(group), is_recursive, everything).await.unwrap();
+        assert_eq!(things.items, expected, "{group}");
     }
     let events = registry.pending_events(None, u32::MAX).await.unwrap();
     assert_eq!((things.len(), events.len()), (certificates.len(), certificates.len()));
@@ -236,13 +245,20 @@ async fn a_killed_process_loses_nothing_that_was_told_and_leaves_nothing_half() 
 /// Registers devices, and says so on standard output, until the parent kills this process.
 async fn register_until_killed(directory: &Path) {
     let registry = open(directory);
-    registry.commit(transaction(|tx| tx.insert_ca_certificate(ca_certificate(CA)))).await.unwrap();
+    let setup = transaction(|tx| {
+        tx.insert_ca_certificate(ca_certificate(CA));
+        tx.insert_thing_group(thing_group("root", None));
+        tx.insert_thing_group(thing_group("leaf", Some("root")));
+    });
+    registry.commit(setup).await.unwrap();
     let mut tasks = JoinSet::new();
     // The limit is of a child that nobody kills: its parent is gone.
     for number in 0..20_000 {
         let registry = Arc::clone(&registry);
         tasks.spawn(async move {
-            registry.commit(registration(number)).await.unwrap();
+            let mut registration = registration(number);
+            registration.add_thing_to_group(group_name("leaf"), thing_name(&format!("thing-{number}")));
+            registry.commit(registration).await.unwrap();
             number
         });
         if number >= 64 {

@@ -1,20 +1,25 @@
 use rusqlite::Connection;
 
 use crate::{
-    ca_certificate, certificate, event, issuer, policy, registration, registration_code, row_id, schema, sql,
-    thing, thing_type, writer,
+    billing_group, ca_certificate, certificate, event, event_configuration, issuer, logging, policy,
+    registration, registration_code, row_id, schema, sql, tag, thing, thing_group, thing_type, writer,
 };
 
 /// The statements that another database on the same schema would take as they are.
-const OF_NOUNS: [&[&str]; 9] = [
+const OF_NOUNS: [&[&str]; 14] = [
+    billing_group::STATEMENTS,
     ca_certificate::STATEMENTS,
     certificate::STATEMENTS,
     event::STATEMENTS,
+    event_configuration::STATEMENTS,
     issuer::STATEMENTS,
+    logging::STATEMENTS,
     policy::STATEMENTS,
     registration::STATEMENTS,
     registration_code::STATEMENTS,
+    tag::STATEMENTS,
     thing::STATEMENTS,
+    thing_group::STATEMENTS,
     thing_type::STATEMENTS,
 ];
 
@@ -50,19 +55,68 @@ fn every_statement_is_valid_and_of_both_dialects() {
     }
 }
 
+/// What may be gone through whole: the groups that a group is in, a page that was chosen, and what is limited to few.
+const FEW: [&str; 4] = [
+    "SCAN l",
+    "SCAN line",
+    "SCAN m",
+    "SCAN v2_logging_levels USING COVERING INDEX sqlite_autoindex_v2_logging_levels_1",
+];
+
+/// The one order that no index has: that of things of which a value begins so. It is made of what begins so alone.
+const SORTED: &str = "SEARCH a USING PRIMARY KEY (name=? AND value>? AND value<?)";
+
 #[test]
 fn every_statement_finds_its_rows_by_an_index() {
     let (connection, _directory) = database();
+    let mut sorted = 0;
     for sql in OF_NOUNS.iter().copied().flatten() {
-        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-        let mut steps = plan.raw_query();
-        while let Some(step) = steps.next().unwrap() {
-            let detail: String = step.get(3).unwrap();
-            for slow in ["SCAN", "TEMP B-TREE", "AUTOMATIC"] {
-                assert!(!detail.contains(slow), "{detail}: {sql}");
-            }
+        let plan = plan(&connection, sql);
+        let is_sorted = plan.iter().any(|step| step == SORTED);
+        sorted += usize::from(is_sorted);
+        for step in plan.iter().filter(|step| !FEW.contains(&step.as_str())) {
+            let is_slow = ["SCAN", "AUTOMATIC", "BLOOM"].iter().any(|slow| step.contains(slow));
+            assert!(!is_slow && (is_sorted || !step.contains("TEMP B-TREE")), "{step}: {sql}");
         }
     }
+    assert_eq!(sorted, 4, "with and without a type, in both directions");
+}
+
+/// A listing reads the rows of its filter alone, in their order, from where it stands.
+#[test]
+fn every_listing_stands_at_its_place_in_an_index() {
+    let (connection, _directory) = database();
+    let mut listings = 0;
+    for sql in OF_NOUNS.iter().copied().flatten() {
+        let words: Vec<_> = sql.split_whitespace().collect();
+        let Some(order) = words.windows(2).rposition(|pair| pair == ["ORDER", "BY"]) else { continue };
+        let plan = plan(&connection, sql);
+        // What follows only one row, or the records of one certificate, is no listing.
+        let is_listing = words.get(order..).unwrap().iter().any(|word| word.starts_with('$'));
+        if !is_listing || plan.iter().any(|step| step == SORTED) {
+            continue;
+        }
+        listings += 1;
+        let first = plan.iter().find(|step| step.starts_with("SEARCH")).unwrap();
+        let has_filter = ["= (SELECT rid", "IS NULL", "value = $2"].iter().any(|filter| sql.contains(filter));
+        let columns = first.split_once('(').unwrap().1;
+        let stands = columns.ends_with(">?)") || columns.ends_with("<?)");
+        assert!(stands, "{first}: {sql}");
+        assert_eq!(columns.contains("=? AND"), has_filter, "{first}: {sql}");
+    }
+    assert_eq!(listings % 2, 0, "the events and the ids of certificates have one direction, all others two");
+    assert!(listings > 40, "{listings}");
+}
+
+/// What SQLite does for a statement, step by step.
+fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let mut steps = plan.raw_query();
+    let mut details = Vec::new();
+    while let Some(step) = steps.next().unwrap() {
+        details.push(step.get(3).unwrap());
+    }
+    details
 }
 
 /// No statement is prepared twice because another took its place.

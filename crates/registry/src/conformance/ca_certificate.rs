@@ -20,6 +20,7 @@ pub async fn a_ca_certificate_is_read_back_as_it_was_inserted(registry: &dyn Reg
             status,
             auto_registration,
             mode,
+            version: u64::from(u32::MAX) + 7,
             modified_at: LATER,
             ..ca_certificate(ca_id(number))
         };
@@ -50,6 +51,7 @@ pub async fn an_update_sets_only_what_is_given(registry: &dyn Registry) {
         commit(registry, |tx| tx.update_ca_certificate(CA, status, auto_registration, LATER)).await;
         expected.status = status.unwrap_or(expected.status);
         expected.auto_registration = auto_registration.unwrap_or(expected.auto_registration);
+        expected.version += 1;
         expected.modified_at = LATER;
         assert_eq!(registry.ca_certificate(CA).await.unwrap().as_ref(), Some(&expected));
     }

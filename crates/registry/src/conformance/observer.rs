@@ -2,9 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::samples::{id, pending, thing};
+use landfall_model::{EventType, Principal};
+
+use super::samples::{CA, LATER, NOW, account, ca_certificate, event, id, pending, plan, thing, thing_event};
 use super::{Pending, commit, conflict, together};
-use crate::{Change, CommitError, CommitObserver, Committed, Conflict, Registry, ThingChange, Transaction};
+use crate::{
+    Change, CommitError, CommitObserver, Committed, Conflict, PendingEvent, Registry, ThingChange,
+    Transaction,
+};
 
 /// Keeps what it hears.
 #[derive(Default)]
@@ -88,8 +93,101 @@ pub async fn every_observer_hears_of_what_comes_after_it(registry: &dyn Registry
     let first = Listener::observe(registry);
     commit(registry, |tx| tx.insert_certificate(pending(1))).await;
     let second = Listener::observe(registry);
-    commit(registry, |tx| tx.activate_certificate(id(1), super::samples::LATER)).await;
+    commit(registry, |tx| tx.activate_certificate(id(1), LATER)).await;
     let (first, second) = (first.heard(), second.heard());
     assert_eq!((first.len(), second.len()), (2, 1));
     assert_eq!(first[1..], second);
+}
+
+/// What an observer is told of one transaction, by the method that tells it.
+#[derive(Clone, Debug, PartialEq)]
+enum Told {
+    Committed,
+    Appended(PendingEvent),
+    Activated(Principal),
+}
+
+/// Keeps in which order it is told what.
+#[derive(Default)]
+struct Protocol(Mutex<Vec<Told>>);
+
+impl Protocol {
+    fn observe(registry: &dyn Registry) -> Arc<Self> {
+        let protocol = Arc::new(Self::default());
+        registry.observe(Arc::clone(&protocol) as Arc<dyn CommitObserver>);
+        protocol
+    }
+
+    fn take(&self) -> Vec<Told> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
+    fn push(&self, told: Told) {
+        self.0.lock().unwrap().push(told);
+    }
+}
+
+impl CommitObserver for Protocol {
+    fn committed(&self, _: &[Change]) {
+        self.push(Told::Committed);
+    }
+
+    fn appended(&self, event: &PendingEvent) {
+        self.push(Told::Appended(event.clone()));
+    }
+
+    fn activated(&self, principal: &Principal) {
+        self.push(Told::Activated(principal.clone()));
+    }
+}
+
+/// Committer and observer get the events that were stored, and no others, in the order and form in which they wait:
+/// behind the changes and before the activation.
+pub async fn events_are_told_as_they_are_stored(registry: &dyn Registry) {
+    let protocol = Protocol::observe(registry);
+    commit(registry, |tx| tx.insert_ca_certificate(ca_certificate(CA))).await;
+    assert_eq!(protocol.take(), [Told::Committed]);
+
+    let mut registration = Transaction::new();
+    registration.register(pending(1), CA);
+    registration.append(event(1));
+    registration.append(thing_event("off"));
+    registration.configure_events(vec![(EventType::Thing, true), (EventType::ThingType, true)], NOW);
+    registration.provision(&plan(1), &account(), LATER);
+    let committed = registry.commit(registration).await.unwrap();
+    let waiting = registry.pending_events(None, 9).await.unwrap();
+    let topics: Vec<_> = waiting.iter().map(|event| event.topic.as_str()).collect();
+    let registered = event(1).topic();
+    let expected = [
+        registered.as_str(),
+        "$aws/events/thingType/sensor-device/created",
+        "$aws/events/thing/thing-1/created",
+    ];
+    assert_eq!(topics, expected);
+    assert_eq!(committed.events, waiting);
+    let mut expected = vec![Told::Committed];
+    expected.extend(waiting.iter().cloned().map(Told::Appended));
+    expected.extend(committed.activated.map(Told::Activated));
+    assert_eq!(expected.len(), 1 + 3 + 1);
+    assert_eq!(protocol.take(), expected);
+
+    // Each transaction has its own, and one that conflicts has none.
+    conflict(registry, Conflict::CertificateNotPending(id(1)), |tx| {
+        tx.append(event(2));
+        tx.activate_certificate(id(1), LATER);
+    })
+    .await;
+    assert_eq!(protocol.take(), []);
+    let commits = (3..19).map(|number| {
+        let mut transaction = Transaction::new();
+        transaction.append(event(number));
+        transaction.append(thing_event(&format!("t{number}")));
+        registry.commit(transaction) as Pending<'_, Result<Committed, CommitError>>
+    });
+    let events = together(commits.collect()).await.into_iter().map(|result| result.unwrap().events);
+    let events: Vec<_> = events.inspect(|events| assert_eq!(events.len(), 2)).collect();
+    let behind = registry.pending_events(waiting.last().map(|event| event.id), 99).await.unwrap();
+    assert_eq!(events.concat(), behind);
+    let told = protocol.take().into_iter().filter(|told| matches!(told, Told::Appended(_)));
+    assert_eq!(told.collect::<Vec<_>>(), behind.into_iter().map(Told::Appended).collect::<Vec<_>>());
 }

@@ -6,12 +6,13 @@ use std::task::Poll;
 
 use landfall_model::{
     AttachedThing, AutoRegistration, CaStatus, CertificateStatus, PlannedThing, PolicyVersionId, Principal,
-    RegistrationPlan, RegistryView, Thing, UnixTime,
+    RegistrationPlan, RegistryView, Thing, ThingPrincipalType, ThingType, UnixTime,
 };
 
 use super::samples::{
-    CA, LATER, NOW, attributes, ca_certificate, ca_id, certificate, event, failure, id, pending, plan,
-    policy, policy_name, success, thing, thing_name, thing_type, type_name,
+    CA, LATER, NOW, account, attributes, ca_certificate, ca_id, certificate, event, failure, group_name, id,
+    pending, plan, policy, policy_name, policy_version, success, thing, thing_group, thing_name, thing_type,
+    type_name, version_id,
 };
 use super::{assert_pages, commit, conflict, together};
 use crate::{Committed, Conflict, PageRequest, Registry, Transaction};
@@ -37,9 +38,9 @@ pub async fn the_commit_that_activates_returns_the_principal(registry: &dyn Regi
     let mut register = Transaction::new();
     register.insert_ca_certificate(ca_certificate(CA));
     register.register(pending(1), CA);
-    assert_eq!(registry.commit(register).await.unwrap(), Committed { activated: None });
+    assert_eq!(registry.commit(register).await.unwrap(), Committed::default());
     let mut provision = Transaction::new();
-    provision.provision(&plan(1), NOW);
+    provision.provision(&plan(1), &account(), NOW);
     let activated = registry.commit(provision).await.unwrap().activated;
     assert!(activated.as_ref().is_some_and(|principal| principal.things.len() == 1));
     assert_eq!(activated, registry.view(id(1), CA).await.unwrap().principal);
@@ -66,7 +67,12 @@ pub async fn a_view_has_the_certificate_with_what_is_attached(registry: &dyn Reg
         tx.attach_policy(id(2), policy_name("p3"));
     })
     .await;
-    let attached = |thing: Thing| AttachedThing { name: thing.name, thing_type: thing.thing_type };
+    let attached = |thing: Thing| AttachedThing {
+        name: thing.name,
+        thing_type: thing.thing_type,
+        principal_type: ThingPrincipalType::NonExclusive,
+        policies: Vec::new(),
+    };
     let principal = Principal {
         certificate: id(1),
         things: [thing("t1"), typed, thing("t3")].map(attached).into(),
@@ -78,6 +84,64 @@ pub async fn a_view_has_the_certificate_with_what_is_attached(registry: &dyn Reg
         principal: Some(principal),
     };
     assert_eq!(registry.view(id(1), CA).await.unwrap(), expected);
+}
+
+/// Each thing has the policies of its groups and of all that these are in; those of the certificate are apart. What is read
+/// of the certificate alone is the same.
+pub async fn a_thing_of_a_principal_has_the_policies_of_its_groups(registry: &dyn Registry) {
+    commit(registry, |tx| {
+        ["p4", "p2", "p1", "p3"].iter().for_each(|name| tx.insert_policy(policy(name, "{}")));
+        tx.insert_policy_version(policy_name("p2"), policy_version(2, "[]"), true);
+        tx.insert_thing_group(thing_group("root", None));
+        tx.insert_thing_group(thing_group("leaf", Some("root")));
+        tx.insert_thing_group(thing_group("other", None));
+        for (group, name) in [("root", "p4"), ("root", "p2"), ("leaf", "p2"), ("leaf", "p1"), ("other", "p4")]
+        {
+            tx.attach_policy(group_name(group), policy_name(name));
+        }
+        tx.insert_certificate(pending(1));
+        ["t1", "t2", "t3"].iter().for_each(|name| tx.insert_thing(thing(name)));
+        ["t1", "t2", "t3"].iter().for_each(|name| tx.attach_thing(id(1), thing_name(name)));
+        ["leaf", "other"].iter().for_each(|group| tx.add_thing_to_group(group_name(group), thing_name("t1")));
+        tx.add_thing_to_group(group_name("root"), thing_name("t3"));
+        ["p3", "p2"].iter().for_each(|name| tx.attach_policy(id(1), policy_name(name)));
+    })
+    .await;
+    let policies = |names: &[(&str, u32)]| -> Vec<_> {
+        names.iter().map(|(name, version)| (policy_name(name), version_id(*version))).collect()
+    };
+    let attached = |name, names: &[(&str, u32)]| AttachedThing {
+        name: thing_name(name),
+        thing_type: None,
+        principal_type: ThingPrincipalType::NonExclusive,
+        policies: policies(names),
+    };
+    let mut expected = Principal {
+        certificate: id(1),
+        things: vec![
+            attached("t1", &[("p1", 1), ("p2", 2), ("p4", 1)]),
+            attached("t2", &[]),
+            attached("t3", &[("p2", 2), ("p4", 1)]),
+        ],
+        policies: policies(&[("p2", 2), ("p3", 1)]),
+    };
+    assert_eq!(registry.view(id(1), CA).await.unwrap().principal.as_ref(), Some(&expected));
+    assert_eq!(registry.principal(id(1)).await.unwrap().as_ref(), Some(&expected));
+    assert_eq!(registry.principal(id(2)).await.unwrap(), None);
+
+    let mut activate = Transaction::new();
+    for name in ["t2", "t3"] {
+        activate.detach_thing(id(1), thing_name(name));
+    }
+    activate.remove_thing_from_group(group_name("leaf"), thing_name("t1"));
+    activate.set_default_policy_version(policy_name("p2"), version_id(1), LATER);
+    activate.attach_thing_as(ThingPrincipalType::Exclusive, id(1), thing_name("t1"));
+    activate.activate_certificate(id(1), LATER);
+    expected.things = vec![attached("t1", &[("p4", 1)])];
+    expected.things[0].principal_type = ThingPrincipalType::Exclusive;
+    expected.policies = policies(&[("p2", 1), ("p3", 1)]);
+    assert_eq!(registry.commit(activate).await.unwrap().activated.as_ref(), Some(&expected));
+    assert_eq!(registry.principal(id(1)).await.unwrap(), Some(expected));
 }
 
 /// Whoever reads while a transaction changes several parts sees all of them changed or none.
@@ -152,7 +216,11 @@ pub async fn a_plan_creates_and_activates(registry: &dyn Registry) {
     for number in 1..=2 {
         commit(registry, |tx| {
             tx.register(pending(number), CA);
-            tx.provision(&plan(number), UnixTime::from_millis(NOW.as_millis() + i64::from(number)));
+            tx.provision(
+                &plan(number),
+                &account(),
+                UnixTime::from_millis(NOW.as_millis() + i64::from(number)),
+            );
             tx.append(event(number));
             tx.record(success(number));
         })
@@ -163,9 +231,11 @@ pub async fn a_plan_creates_and_activates(registry: &dyn Registry) {
         let certificate = registry.certificate(id(number)).await.unwrap().unwrap();
         assert_eq!(certificate.status, CertificateStatus::Active);
         assert_eq!(certificate.modified_at, made_at(i64::from(number)));
+        assert_eq!(certificate.version, 2, "registered, then activated");
         let view = registry.thing_view(plan(number).thing_name()).await.unwrap().unwrap();
         assert_eq!(view.principals, [(id(number), Some(CA))]);
         let expected = Thing {
+            id: plan(number).creation_id.thing_id(),
             thing_type: Some(type_name("sensor-device")),
             attributes: attributes(&[("serial_number", &number.to_string()), ("organization", "Acme")]),
             made_by: Some(CA),
@@ -174,12 +244,14 @@ pub async fn a_plan_creates_and_activates(registry: &dyn Registry) {
         };
         assert_eq!(view.thing, expected);
         assert_eq!(registry.certificate_records(id(number)).await.unwrap(), [success(number)]);
-        let attached = registry.attached_policies(id(number), PageRequest::first(9)).await.unwrap();
+        let attached =
+            registry.attached_policies(&id(number).into(), false, PageRequest::first(9)).await.unwrap();
         assert_eq!(attached.items.len(), 1);
         assert_eq!(attached.items[0].created_at, made_at(1), "the policy is that of the first device");
     }
     let thing_type = registry.thing_type(&type_name("sensor-device")).await.unwrap();
-    assert_eq!(thing_type.map(|thing_type| thing_type.created_at), Some(made_at(1)));
+    let made = thing_type.map(|thing_type| (thing_type.created_at, thing_type.id));
+    assert_eq!(made, Some((made_at(1), plan(1).creation_id.thing_type_id())));
     assert_eq!(registry.pending_events(None, 9).await.unwrap().len(), 2);
 }
 
@@ -196,8 +268,8 @@ pub async fn a_plan_joins_a_thing(registry: &dyn Registry) {
         (1..=2).for_each(|number| tx.insert_certificate(pending(number)));
     })
     .await;
-    commit(registry, |tx| tx.provision(&plan_to_join(1, "t", &[]), LATER)).await;
-    commit(registry, |tx| tx.provision(&plan_to_join(2, "t", &[1]), LATER)).await;
+    commit(registry, |tx| tx.provision(&plan_to_join(1, "t", &[]), &account(), LATER)).await;
+    commit(registry, |tx| tx.provision(&plan_to_join(2, "t", &[1]), &account(), LATER)).await;
     let view = registry.thing_view(&thing_name("t")).await.unwrap().unwrap();
     assert_eq!(view.principals, [(id(2), Some(CA)), (id(1), Some(CA))], "by id: they descend");
     assert_eq!(view.thing, thing("t"));
@@ -213,7 +285,7 @@ pub async fn a_plan_joins_a_thing(registry: &dyn Registry) {
         tx.attach_thing(id(3), thing_name("u"));
     })
     .await;
-    commit(registry, |tx| tx.provision(&plan_to_join(3, "u", &[3]), LATER)).await;
+    commit(registry, |tx| tx.provision(&plan_to_join(3, "u", &[3]), &account(), LATER)).await;
     let principal = registry.view(id(3), CA).await.unwrap().principal.unwrap();
     assert_eq!((principal.things.len(), principal.policies.len()), (1, 1));
 }
@@ -234,12 +306,37 @@ pub async fn a_stale_plan_changes_nothing(registry: &dyn Registry) {
         (plan_to_join(1, "gone", &[]), Conflict::ThingNotFound(thing_name("gone"))),
         (plan(3), Conflict::CertificateNotFound(id(3))),
     ] {
-        conflict(registry, expected, |tx| tx.provision(&plan, LATER)).await;
+        conflict(registry, expected, |tx| tx.provision(&plan, &account(), LATER)).await;
         assert_eq!(registry.certificate(id(1)).await.unwrap(), Some(pending(1)));
         assert_eq!(registry.thing_type(&type_name("sensor-device")).await.unwrap(), None);
         assert_eq!(registry.policy(&policy_name("iot-access-policy")).await.unwrap(), None);
         assert_eq!(registry.thing(&thing_name("thing-3")).await.unwrap(), None);
     }
+}
+
+/// A thing gets no deprecated type, and a certificate that is another thing's alone gets no other.
+pub async fn a_plan_breaks_no_rule(registry: &dyn Registry) {
+    let kind = thing_type("sensor-device", &[]);
+    commit(registry, |tx| {
+        (1..=2).for_each(|number| tx.insert_certificate(pending(number)));
+        tx.insert_thing(thing("t"));
+        tx.insert_thing_type(kind.clone());
+        tx.set_deprecated(kind.clone(), Some(LATER));
+    })
+    .await;
+    let deprecated = Conflict::ThingTypeDeprecated(kind.name.clone());
+    conflict(registry, deprecated, |tx| tx.provision(&plan(1), &account(), LATER)).await;
+    assert_eq!(registry.certificate(id(1)).await.unwrap(), Some(pending(1)));
+    let deprecated = ThingType { deprecated_at: Some(LATER), ..kind };
+    commit(registry, |tx| {
+        tx.set_deprecated(deprecated, None);
+        tx.attach_thing_as(ThingPrincipalType::Exclusive, id(2), thing_name("t"));
+    })
+    .await;
+    commit(registry, |tx| tx.provision(&plan(1), &account(), LATER)).await;
+    let exclusive = Conflict::CertificateExclusive { certificate: id(2), thing: thing_name("t") };
+    conflict(registry, exclusive, |tx| tx.provision(&plan(2), &account(), LATER)).await;
+    assert_eq!(registry.thing(plan(2).thing_name()).await.unwrap(), None);
 }
 
 /// A certificate that is not pending any more is not provisioned, whatever its status.
@@ -249,7 +346,7 @@ pub async fn a_plan_is_carried_out_once(registry: &dyn Registry) {
     {
         commit(registry, |tx| tx.insert_certificate(certificate(number, Some(CA), status))).await;
         let expected = Conflict::CertificateNotPending(id(number));
-        conflict(registry, expected, |tx| tx.provision(&plan(number), LATER)).await;
+        conflict(registry, expected, |tx| tx.provision(&plan(number), &account(), LATER)).await;
         assert_eq!(registry.thing(plan(number).thing_name()).await.unwrap(), None);
     }
 }

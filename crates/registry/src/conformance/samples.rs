@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use landfall_events::{CertificateRegistered, Event};
+use landfall_events::{CertificateRegistered, Event, Operation, ThingEvent};
 use landfall_model::{
-    AccountId, AttributeName, AttributeValue, Attributes, AutoRegistration, CaCertificate, CaCertificateId,
-    CaStatus, Certificate, CertificateDer, CertificateId, CertificateMode, CertificateStatus, CreationId,
-    DeviceType, Outcome, PlannedPolicy, PlannedThing, PlannedThingType, Policy, PolicyName, PolicyVersionId,
-    RegistrationPlan, RegistrationRecord, Rejection, SignedPart, Thing, ThingName, ThingType, ThingTypeName,
-    UnixTime, Validity,
+    AccountId, AttributeName, AttributeValue, Attributes, AutoRegistration, BillingGroup, BillingGroupId,
+    BillingGroupName, CaCertificate, CaCertificateId, CaStatus, Certificate, CertificateDer, CertificateId,
+    CertificateMode, CertificateStatus, CreationId, Description, DeviceType, Outcome, PlannedPolicy,
+    PlannedThing, PlannedThingType, Policy, PolicyName, PolicyVersion, PolicyVersionId, RegistrationPlan,
+    RegistrationRecord, Rejection, SignedPart, Tag, TagKey, TagValue, Thing, ThingGroup, ThingGroupId,
+    ThingGroupName, ThingId, ThingName, ThingType, ThingTypeId, ThingTypeName, UnixTime, Validity,
 };
 
 /// The CA certificate that issued the samples.
@@ -42,6 +43,7 @@ pub fn ca_certificate(id: CaCertificateId) -> CaCertificate {
         mode: CertificateMode::Default,
         der: CertificateDer::new(&id.as_bytes().repeat(20)),
         validity: validity(),
+        version: 1,
         registered_at: NOW,
         modified_at: NOW,
     }
@@ -53,9 +55,11 @@ pub fn certificate(number: u32, ca: Option<CaCertificateId>, status: Certificate
         id: id(number),
         ca,
         status,
+        mode: CertificateMode::Default,
         signed_part: SignedPart::from_sha256(*id(number).as_bytes()),
         der: CertificateDer::new(&id(number).as_bytes().repeat(20)),
         validity: validity(),
+        version: 1,
         registered_at: NOW,
         modified_at: NOW,
     }
@@ -82,8 +86,38 @@ pub fn type_name(name: &str) -> ThingTypeName {
 }
 
 /// A name that is known to be one.
+pub fn group_name(name: &str) -> ThingGroupName {
+    ThingGroupName::parse(name).unwrap()
+}
+
+/// A name that is known to be one.
+pub fn billing_name(name: &str) -> BillingGroupName {
+    BillingGroupName::parse(name).unwrap()
+}
+
+/// A name that is known to be one.
 pub fn policy_name(name: &str) -> PolicyName {
     PolicyName::parse(name).unwrap()
+}
+
+/// A number that is known to be one.
+pub fn version_id(number: u32) -> PolicyVersionId {
+    PolicyVersionId::new(number.try_into().unwrap())
+}
+
+/// A description that is known to be one.
+pub fn description(text: &str) -> Option<Description> {
+    Some(Description::parse(text).unwrap())
+}
+
+/// A tag that is known to be one.
+pub fn tag(key: &str, value: &str) -> Tag {
+    Tag { key: TagKey::parse(key).unwrap(), value: TagValue::parse(value).unwrap() }
+}
+
+/// The account of the server.
+pub fn account() -> AccountId {
+    AccountId::parse("123456789012").unwrap()
 }
 
 /// An attribute that is known to be one.
@@ -100,7 +134,9 @@ pub fn attributes(pairs: &[(&str, &str)]) -> Attributes {
 pub fn thing(name: &str) -> Thing {
     Thing {
         name: thing_name(name),
+        id: ThingId::from_bytes(id_of(b't', name)),
         thing_type: None,
+        billing_group: None,
         attributes: Attributes::default(),
         version: 1,
         made_by: None,
@@ -112,7 +148,35 @@ pub fn thing(name: &str) -> Thing {
 pub fn thing_type(name: &str, searchable: &[&str]) -> ThingType {
     ThingType {
         name: type_name(name),
+        id: ThingTypeId::from_bytes(id_of(b'y', name)),
+        description: None,
         searchable_attributes: searchable.iter().map(|name| AttributeName::parse(name).unwrap()).collect(),
+        propagating_attributes: Vec::new(),
+        deprecated_at: None,
+        created_at: NOW,
+    }
+}
+
+/// A thing group in this one, or at the root.
+pub fn thing_group(name: &str, parent: Option<&str>) -> ThingGroup {
+    ThingGroup {
+        name: group_name(name),
+        id: ThingGroupId::from_bytes(id_of(b'g', name)),
+        parent: parent.map(group_name),
+        description: None,
+        attributes: Attributes::default(),
+        version: 1,
+        created_at: NOW,
+    }
+}
+
+/// A billing group.
+pub fn billing_group(name: &str) -> BillingGroup {
+    BillingGroup {
+        name: billing_name(name),
+        id: BillingGroupId::from_bytes(id_of(b'b', name)),
+        description: None,
+        version: 1,
         created_at: NOW,
     }
 }
@@ -128,12 +192,23 @@ pub fn policy(name: &str, document: &str) -> Policy {
     }
 }
 
+/// A version of a policy.
+pub fn policy_version(number: u32, document: &str) -> PolicyVersion {
+    PolicyVersion { id: version_id(number), document: Arc::from(document), created_at: LATER }
+}
+
+/// The event of a thing that was created.
+pub fn thing_event(name: &str) -> Event {
+    let event = ThingEvent { operation: Operation::Created, thing: thing(name), account: account(), at: NOW };
+    Event::Thing(event)
+}
+
 /// The event of a certificate of [`CA`].
 pub fn event(number: u32) -> Event {
     Event::CertificateRegistered(CertificateRegistered {
         certificate: id(number),
         ca: CA,
-        account: AccountId::parse("123456789012").unwrap(),
+        account: account(),
         at: UnixTime::from_millis(NOW.as_millis() + i64::from(number)),
     })
 }
@@ -185,6 +260,13 @@ pub fn plan(number: u32) -> RegistrationPlan {
         thing: PlannedThing::Create { name, attributes },
         policy: PlannedPolicy { name: policy_name("iot-access-policy"), document: Arc::from("{}") },
     }
+}
+
+/// Bytes that are the same for the same kind and name; of long names the first 15 bytes count.
+fn id_of(kind: u8, name: &str) -> [u8; 16] {
+    let mut bytes = [kind; 16];
+    bytes.iter_mut().skip(1).zip(name.bytes()).for_each(|(byte, of_name)| *byte = of_name);
+    bytes
 }
 
 fn validity() -> Validity {

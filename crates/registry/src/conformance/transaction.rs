@@ -71,7 +71,7 @@ pub async fn a_conflict_at_the_end_leaves_nothing(registry: &dyn Registry) {
     assert_eq!(registry.thing_type(&type_name("type")).await.unwrap(), None);
     assert_eq!(registry.policy(&policy_name("p")).await.unwrap(), None);
     assert_eq!(registry.things(&Default::default(), everything).await.unwrap().items, [thing("there")]);
-    assert_eq!(registry.thing_principals(&thing_name("there"), everything).await.unwrap().items, []);
+    assert_eq!(registry.thing_principals(&thing_name("there"), None, everything).await.unwrap().items, []);
     assert_eq!(registry.pending_events(None, 9).await.unwrap(), events);
     assert_eq!(registry.records(everything).await.unwrap().items, [failure(1, "first")]);
 }
@@ -118,8 +118,8 @@ pub async fn one_of_many_creates_a_thing(registry: &dyn Registry) {
     }
     let everything = PageRequest::first(99);
     assert_eq!(registry.certificates(None, everything).await.unwrap().items, [pending(winner)]);
-    let principals = registry.thing_principals(&thing_name("wanted"), everything).await.unwrap();
-    assert_eq!(principals.items, [id(winner)]);
+    let principals = registry.thing_principals(&thing_name("wanted"), None, everything).await.unwrap();
+    assert_eq!(principals.map(|principal| principal.certificate).items, [id(winner)]);
 }
 
 /// Of transactions that register the same certificate at the same time, one is carried out.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use landfall_api_server::THING_TYPE_DELETION_DELAY_DEFAULT;
 use landfall_model::{AccountId, Region, Scope};
 use landfall_pki::{KeyKind, Subject};
+use landfall_registration::InactiveCaDevices;
 use landfall_simulator::{DeviceTypes, Endpoint, FleetReport, Profile, Publish};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -146,8 +148,11 @@ fn config(data: &Path) -> Result<Config> {
         hostname: "localhost".to_owned(),
         scope: Scope { account: AccountId::parse("000000000000")?, region: Region::parse("us-east-1")? },
         registrar: landfall_broker::Registrar::Builtin,
+        inactive_ca_devices: InactiveCaDevices::Stay,
+        policy_reasons: false,
         first_connect_hold: HOLD_BUILTIN,
         certificate: None,
+        thing_type_deletion_delay: THING_TYPE_DELETION_DELAY_DEFAULT,
         insecure_api: false,
     })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use landfall_model::{AccountId, Region, Scope};
+use landfall_registration::InactiveCaDevices;
 
 use crate::app::Config;
 use crate::data_dir::{Ready, ServerInfo, write_public};
@@ -41,6 +42,12 @@ pub(crate) struct Arguments {
     /// 10s with --registrar rules]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     first_connect_hold: Option<Duration>,
+    /// What becomes of registered devices when their CA certificate is set INACTIVE
+    #[arg(long, value_enum, default_value_t)]
+    inactive_ca_devices: InactiveCaDevicesArgument,
+    /// Tell MQTT 5 clients why a policy denies them, which shows them parts of policies
+    #[arg(long)]
+    policy_reasons: bool,
     /// How long to wait for connections to end when the server stops
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     drain: Duration,
@@ -53,6 +60,9 @@ pub(crate) struct Arguments {
     /// The key of your own server certificate, in PEM
     #[arg(long, value_name = "FILE", requires = "server_certificate")]
     server_key: Option<PathBuf>,
+    /// How long a thing type has to be deprecated before it can be deleted
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
+    thing_type_deletion_delay: Duration,
     /// Take API requests that are not signed
     #[arg(long)]
     insecure_api: bool,
@@ -71,6 +81,15 @@ enum RegistrarArgument {
     Builtin,
     /// Topic rules and functions, which hear of the registration event
     Rules,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum InactiveCaDevicesArgument {
+    /// They stay, as at AWS, unless they are deactivated too
+    #[default]
+    Stay,
+    /// Their connections end, and they come in again once it is ACTIVE
+    Go,
 }
 
 /// The holds that are usual for each registrar.
@@ -127,8 +146,14 @@ impl Arguments {
             hostname: self.hostname,
             scope: Scope { account: self.account_id, region: self.region },
             registrar,
+            inactive_ca_devices: match self.inactive_ca_devices {
+                InactiveCaDevicesArgument::Stay => InactiveCaDevices::Stay,
+                InactiveCaDevicesArgument::Go => InactiveCaDevices::Go,
+            },
+            policy_reasons: self.policy_reasons,
             first_connect_hold: self.first_connect_hold.unwrap_or(hold),
             certificate: own.map(|(certificate, key)| OwnCertificate { certificate, key }),
+            thing_type_deletion_delay: self.thing_type_deletion_delay,
             insecure_api: self.insecure_api,
         }
     }
