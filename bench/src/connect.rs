@@ -1,19 +1,19 @@
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
-use landfall_model::UnixTime;
 use landfall_pki::{Issuer, KeyKind, KeyPair, ServerRequest, Subject, validity_of_days};
 use rustls::RootCertStore;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::ServerName;
 
 use crate::devices::{self, Device};
+use crate::figures::{micros_each, per_second};
+use crate::landfall::{Landfall, address, last_certificate, make_ca, now};
 use crate::load::connect_all;
 use crate::process::Server;
 
@@ -48,11 +48,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let issuer = make_ca("CN=Benchmark devices")?;
     let bare = start_bare(folder.path(), &issuer)?;
-    let landfall = start_landfall(arguments, folder.path(), &issuer)?;
-    let (bare_address, landfall_address) = (address(&bare.ready)?, landfall_address(folder.path())?);
+    let landfall = Landfall::start(&arguments.landfall, folder.path())?;
+    landfall.register_ca(&issuer)?;
+    let (bare_address, landfall_address) = (address(&bare.ready)?, landfall.mqtt()?);
     let mut roots = RootCertStore::empty();
-    for path in [folder.path().join("server.pem"), folder.path().join("data/server-ca.pem")] {
-        roots.add(certificate(&path)?)?;
+    for certificate in [last_certificate(&folder.path().join("server.pem"))?, landfall.server_ca()?] {
+        roots.add(certificate)?;
     }
     let [mut bare_cost, mut first_cost, mut known_cost] = [Cost::default(), Cost::default(), Cost::default()];
     for round in 1..=arguments.rounds {
@@ -61,8 +62,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         // Side by side within each round, so that all three see the same machine.
         for (cost, server, address) in [
             (&mut bare_cost, &bare, bare_address),
-            (&mut first_cost, &landfall, landfall_address),
-            (&mut known_cost, &landfall, landfall_address),
+            (&mut first_cost, &landfall.server, landfall_address),
+            (&mut known_cost, &landfall.server, landfall_address),
         ] {
             cost.add(
                 server,
@@ -106,7 +107,7 @@ fn print(costs: &[(&str, &Cost)]) {
     table.set_header(["", "conn/s", "server µs each", "against bare TLS", "of each round"]);
     let bare = costs.first().map(|(_, cost)| *cost);
     for (name, cost) in costs {
-        let cpu = cost.server_cpu.as_secs_f64() * 1e6 / as_f64(cost.connections);
+        let cpu = micros_each(cost.server_cpu, cost.connections);
         let ratio = bare.map_or(f64::NAN, |bare| cost.rate() / bare.rate());
         let rounds = bare.into_iter().flat_map(|bare| cost.rates.iter().zip(&bare.rates));
         let rounds: Vec<_> = rounds.map(|(rate, bare)| format!("{:.2}", rate / bare)).collect();
@@ -124,19 +125,6 @@ fn print(costs: &[(&str, &Cost)]) {
     println!("\n{table}");
 }
 
-fn per_second(connections: usize, wall: Duration) -> f64 {
-    as_f64(connections) / wall.as_secs_f64()
-}
-
-fn as_f64(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::MAX, f64::from)
-}
-
-fn make_ca(subject: &str) -> Result<Issuer> {
-    let key = KeyPair::generate(KeyKind::P256)?;
-    Ok(Issuer::self_signed(&Subject::parse(subject)?, key, validity_of_days(now(), 30))?)
-}
-
 /// The bare server shows a certificate of the same kind as Landfall's: P-256, leaf and CA.
 fn start_bare(folder: &Path, devices: &Issuer) -> Result<Server> {
     let ca = make_ca("CN=Benchmark server CA")?;
@@ -151,52 +139,4 @@ fn start_bare(folder: &Path, devices: &Issuer) -> Result<Server> {
     fs::write(folder.join("server.key"), key.to_pem()?)?;
     fs::write(folder.join("ca.pem"), devices.certificate().to_pem())?;
     Server::start(Command::new(std::env::current_exe()?).arg("tls-server").arg(folder))
-}
-
-fn start_landfall(arguments: &Arguments, folder: &Path, devices: &Issuer) -> Result<Server> {
-    let data = folder.join("data");
-    let mut serve = Command::new(&arguments.landfall);
-    serve.args([
-        "serve",
-        "--mqtt-listen",
-        "127.0.0.1:0",
-        "--http-listen",
-        "127.0.0.1:0",
-        "--log",
-        "warn",
-        "--data",
-    ]);
-    let server = Server::start(serve.arg(&data).arg("--ready-file").arg(folder.join("ready.json")))?;
-    ensure!(server.ready.contains("ready"), "landfall did not start");
-    fs::write(folder.join("ca-certificate.pem"), devices.certificate().to_pem())?;
-    fs::write(folder.join("ca-certificate.key"), devices.key().to_pem()?)?;
-    let mut register = Command::new(&arguments.landfall);
-    register.args(["ca", "register", "--data"]).arg(&data).arg("--directory").arg(folder);
-    let status = register.env_remove("AWS_ENDPOINT_URL").status()?;
-    ensure!(status.success(), "the benchmark's CA could not be registered");
-    Ok(server)
-}
-
-fn landfall_address(folder: &Path) -> Result<SocketAddr> {
-    let server: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("data/server.json"))?)?;
-    address(server.get("mqtt").and_then(serde_json::Value::as_str).unwrap_or_default())
-}
-
-fn address(text: &str) -> Result<SocketAddr> {
-    text.parse().with_context(|| format!("{text:?} is not an address"))
-}
-
-/// The last certificate of a file: the CA's.
-fn certificate(path: &Path) -> Result<CertificateDer<'static>> {
-    use rustls_pki_types::pem::PemObject as _;
-    let text = fs::read(path)?;
-    let last = CertificateDer::pem_slice_iter(&text).last().context("no certificate")?;
-    Ok(last?)
-}
-
-fn now() -> UnixTime {
-    #[expect(clippy::disallowed_methods, reason = "a benchmark is a program of its own")]
-    let now = SystemTime::now();
-    let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixTime::from_secs(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX))
 }

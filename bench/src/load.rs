@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use bytes::BytesMut;
 use landfall_model::ClientId;
 use landfall_mqtt::{Client, ClientEvent, ClientOptions, ProtocolVersion};
@@ -13,11 +13,19 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::devices::Device;
 
 /// How long one connection may take before the run is given up.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A device that is connected.
+pub(crate) struct Opened {
+    stream: TlsStream<TcpStream>,
+    client: Client,
+    inbox: BytesMut,
+}
 
 /// Connects every device once, `concurrency` at a time: TCP, TLS, CONNECT, CONNACK, close. The time it took.
 pub(crate) async fn connect_all(
@@ -46,30 +54,39 @@ pub(crate) async fn connect_all(
 }
 
 async fn connect(device: &Device, server: SocketAddr) -> Result<()> {
-    let stream = TcpStream::connect(server).await?;
-    stream.set_nodelay(true)?;
-    let name = ServerName::try_from("localhost")?;
-    let mut stream = TlsConnector::from(Arc::clone(&device.tls)).connect(name, stream).await?;
-    let mut client =
-        Client::new(&ClientOptions::new(ProtocolVersion::V311, Some(ClientId::parse(&device.thing_name)?)))?;
-    while let Some(bytes) = client.poll_transmit() {
-        stream.write_all(&bytes).await?;
+    let mut opened = Opened::new(device, server, ProtocolVersion::V311).await?;
+    opened.stream.shutdown().await?;
+    Ok(())
+}
+
+impl Opened {
+    /// Connects a device: TCP, TLS, CONNECT, CONNACK.
+    pub(crate) async fn new(device: &Device, server: SocketAddr, version: ProtocolVersion) -> Result<Self> {
+        let stream = TcpStream::connect(server).await?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::try_from("localhost")?;
+        let stream = TlsConnector::from(Arc::clone(&device.tls)).connect(name, stream).await?;
+        let client_id = ClientId::parse(&device.thing_name)?;
+        let client = Client::new(&ClientOptions::new(version, Some(client_id)))?;
+        let mut opened = Self { stream, client, inbox: BytesMut::with_capacity(1_024) };
+        let event = opened.next().await.with_context(|| format!("{} gets no CONNACK", device.thing_name))?;
+        let is_let_in = matches!(event, ClientEvent::Connected { .. });
+        ensure!(is_let_in, "{} got {event:?} instead of a CONNACK", device.thing_name);
+        Ok(opened)
     }
-    stream.flush().await?;
-    let mut buffer = BytesMut::with_capacity(1_024);
-    loop {
-        ensure!(
-            stream.read_buf(&mut buffer).await? > 0,
-            "{} was closed without a CONNACK",
-            device.thing_name
-        );
-        client.handle_bytes(&mut buffer, Instant::now().into_std());
-        match client.poll_event() {
-            Some(ClientEvent::Connected { .. }) => break,
-            Some(event) => bail!("{} got {event:?} instead of a CONNACK", device.thing_name),
-            None => {}
+
+    /// The next thing that comes.
+    pub(crate) async fn next(&mut self) -> Result<ClientEvent> {
+        loop {
+            if let Some(event) = self.client.poll_event() {
+                return Ok(event);
+            }
+            while let Some(bytes) = self.client.poll_transmit() {
+                self.stream.write_all(&bytes).await?;
+            }
+            self.stream.flush().await?;
+            ensure!(self.stream.read_buf(&mut self.inbox).await? > 0, "the connection was closed");
+            self.client.handle_bytes(&mut self.inbox, Instant::now().into_std());
         }
     }
-    stream.shutdown().await?;
-    Ok(())
 }

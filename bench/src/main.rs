@@ -2,9 +2,14 @@
 //! them.
 #![expect(clippy::print_stdout, reason = "a benchmark tells people what it measured")]
 
+mod api;
+mod client;
 mod connect;
 mod devices;
+mod figures;
+mod landfall;
 mod load;
+mod policy;
 mod process;
 mod tls_server;
 
@@ -22,8 +27,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Benchmark {
+    /// CreateThing, DescribeThing and ListThings in a small and a large registry, against moto_server
+    Api(api::Arguments),
     /// First-time and known devices against bare TLS
     Connect(connect::Arguments),
+    /// Decisions, documents, memory, and how soon a change is felt, against a regular expression for each statement
+    Policy(policy::Arguments),
     /// The bare TLS server that `connect` compares with
     TlsServer {
         /// A folder with server.pem, server.key and ca.pem
@@ -33,7 +42,9 @@ enum Benchmark {
 
 fn main() -> Result<()> {
     match Cli::parse().benchmark {
+        Benchmark::Api(arguments) => api::run(&arguments),
         Benchmark::Connect(arguments) => connect::run(&arguments),
+        Benchmark::Policy(arguments) => policy::run(&arguments),
         Benchmark::TlsServer { folder } => tls_server::run(&folder),
     }
 }

@@ -61,7 +61,23 @@ impl Api {
     /// Calls an operation of a service: the status and the body of its answer.
     #[track_caller]
     pub fn try_call(&self, service: &str, method: &str, target: &str, body: Option<&Value>) -> (u16, Value) {
+        self.try_call_with(service, method, target, &[], body)
+    }
+
+    /// Calls an operation of a service that reads some of its input from headers.
+    #[track_caller]
+    pub(crate) fn try_call_with(
+        &self,
+        service: &str,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> (u16, Value) {
         let mut request = HttpRequest::new(method, target).with_header("host", &self.address.to_string());
+        for (name, value) in headers {
+            request = request.with_header(name, value);
+        }
         if let Some(body) = body {
             request = request.with_header("content-type", "application/json").with_body(body.to_string());
         }
@@ -164,7 +180,7 @@ impl Api {
 }
 
 /// Everything but the unreserved characters of RFC 3986 as `%XX`.
-fn percent_encode(text: &str) -> String {
+pub fn percent_encode(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 pub use rustix::process::Signal;
-use rustix::process::{Pid, PidfdFlags, kill_process, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, getrlimit, kill_process, pidfd_open, setrlimit};
 
 /// How long anything may take that is not known to take longer. Only a fault reaches it.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -59,6 +59,17 @@ enum Stream {
 pub fn now() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "tests of real programs run by the real clock")]
     Instant::now()
+}
+
+/// Lets this process have so many files and sockets open at once.
+#[track_caller]
+pub fn open_files(count: u64) {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_some_and(|current| current < count) {
+        let wanted = Rlimit { current: Some(count), maximum };
+        setrlimit(Resource::Nofile, wanted)
+            .unwrap_or_else(|error| panic!("{count} open files are needed, raise `ulimit -n`: {error}"));
+    }
 }
 
 /// A command of this program, without the AWS settings of whoever runs the tests.

@@ -7,6 +7,7 @@
 )]
 
 mod accepted;
+mod control_plane;
 mod demo;
 mod limits;
 mod policy;

@@ -1,5 +1,12 @@
 //! What a device may do once it is in, as seen on the wire.
 
+mod changes;
+mod hostile;
+mod live;
+mod revocation;
+mod rights;
+mod world;
+
 use landfall_mqtt::{ClientEvent, QoS, ReasonCode};
 use landfall_tests::{Ca, Came, Connect, Device, DeviceCertificate, DeviceRequest, Landfall, Refused};
 
@@ -143,44 +150,6 @@ fn messages_pass_between_devices_where_both_policies_allow_it_and_nowhere_else()
     // What the outsider hears first is its own message: nothing of the others came before.
     outsider.publish("greengrass/other/a", "own");
     assert_eq!(outsider.message(), message("greengrass/other/a", "own", QoS::AtMostOnce));
-}
-
-#[test]
-fn a_wildcard_in_a_common_name_is_only_a_character() {
-    let server = Landfall::start();
-    let ca = Ca::registered(&server);
-    let mut victim = device(&server, &greengrass(&ca, "1", "core"), "core", &Connect::default());
-    assert_eq!(victim.subscribe("greengrass/core", QoS::AtLeastOnce), ReasonCode::GrantedQoS1);
-    let names = ["*", "?ore", "cor?", "${iot:ClientId}", "+", "#"];
-    for (number, name) in names.into_iter().enumerate() {
-        let hostile = greengrass(&ca, &format!("hostile-{number}"), name);
-        for wrong in ["core", "core-1"] {
-            let refused = Device::connect(&server, &hostile, wrong).err();
-            assert_eq!(refused, Some(Refused::Closed), "{name} as {wrong}");
-        }
-        let mut hostile = device(&server, &hostile, name, &Connect::v5());
-        for filter in ["greengrass/core", "greengrass/+", "greengrass/#", "#"] {
-            let granted = hostile.subscribe(filter, QoS::AtLeastOnce);
-            let own = filter == format!("greengrass/{name}");
-            assert_eq!(!granted.is_failure(), own, "{name} subscribes to {filter}");
-        }
-        let sent = hostile.publish_qos1("greengrass/core", "x");
-        assert_eq!(hostile.puback(sent), ReasonCode::NotAuthorized, "{name}");
-        // Even where the filter is its own by name, nothing of others is delivered.
-        let sent = victim.publish_qos1("greengrass/core", "secret");
-        let came = [victim.next(), victim.next()];
-        let acknowledged = |came: &Came| matches!(came, Came::Event(ClientEvent::PubAck { packet_id, .. }) if *packet_id == sent);
-        assert!(came.iter().any(acknowledged), "{came:?}");
-        // The server may have handed the message over already and not sent it, hence several turns.
-        for _ in 0..8 {
-            let sent = hostile.publish_qos1("greengrass/core", "x");
-            assert_eq!(
-                hostile.puback(sent),
-                ReasonCode::NotAuthorized,
-                "{name}: the next packet is the PUBACK"
-            );
-        }
-    }
 }
 
 #[test]
