@@ -25,8 +25,10 @@ pub(crate) const STATEMENTS_MAX: usize = 256;
 /// How long a connection waits for another program that holds the database, as a backup does.
 const BUSY_TIMEOUT_MS: u32 = 5_000;
 
-/// Memory for pages of the writer, in KiB.
-const WRITER_CACHE_KIB: u32 = 262_144;
+/// Memory for pages of the writer, in KiB. More would not help: after a transaction that has split a page, SQLite goes through
+/// all that it keeps, which with a large registry would cost each group of commits as much as its pages; and what is not kept
+/// comes from the system's memory.
+const WRITER_CACHE_KIB: u32 = 16_384;
 
 /// Memory for pages of each reader, in KiB: those that are not in the mapped file yet.
 const READER_CACHE_KIB: u32 = 16_384;
