@@ -37,8 +37,8 @@ pub(crate) struct Arguments {
     /// How long each operation is called on each server in a round
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     seconds: u64,
-    /// How many connections call at once
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    /// How many connections call at once; what is created side by side is made durable together
+    #[arg(long, value_name = "N", default_value_t = 32)]
     connections: usize,
 }
 

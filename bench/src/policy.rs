@@ -39,9 +39,10 @@ pub(crate) struct Arguments {
 const MEASURED: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    // First, as what others gave back would be used again and not be counted.
+    memory::run(arguments.authorizers)?;
     decision::run(arguments.rounds)?;
     slow::run(arguments.rounds)?;
-    memory::run(arguments.authorizers)?;
     if arguments.connections > 0 {
         change::run(arguments)?;
     }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use landfall_model::TopicName;
 use landfall_policy::{Authorizer, Decision, PolicyAction, PolicyDocument, Resource};
 
-use super::device::{Device, document, policy, statements};
+use super::device::{Device, PREFIX, document, policy, statements};
 use super::naive::NaiveAuthorizer;
 use super::{best_of, print_table, verdict};
 
@@ -45,7 +45,7 @@ pub(super) fn run(rounds: usize) -> Result<()> {
 /// How long a decision about publishing takes, with ours and with regular expressions.
 fn measure_decision(rounds: usize, denies: bool, topic: &str, expected: bool) -> Result<(f64, f64)> {
     let (device, statements) = (Device::new(1), statements("fleet", denies));
-    let ours = device.authorizer(&[policy("fleet", &document(&statements))?]);
+    let ours = device.authorizer(&PREFIX.into(), &[policy("fleet", &document(&statements))?]);
     let peer = NaiveAuthorizer::compile(&device, &statements)?;
     let name = TopicName::parse(topic)?;
     ensure!(may_publish(&ours, &name) == expected, "{topic}: ours decides otherwise");
@@ -58,7 +58,7 @@ fn may_publish(authorizer: &Authorizer, topic: &TopicName) -> bool {
 }
 
 fn print_making(rounds: usize) -> Result<()> {
-    let device = Device::new(1);
+    let (device, prefix) = (Device::new(1), PREFIX.into());
     let kinds: Vec<_> = (0..POLICIES).map(|number| statements(&format!("kind-{number}"), false)).collect();
     let texts: Vec<_> = kinds.iter().map(|statements| document(statements)).collect();
     let policies: Vec<_> = texts
@@ -74,7 +74,7 @@ fn print_making(rounds: usize) -> Result<()> {
         let (some_policies, some_kinds) = (policies.get(..count).unwrap_or_default(), kinds.get(..count));
         let (ours, peer) = best_of(
             rounds,
-            || device.authorizer(some_policies),
+            || device.authorizer(&prefix, some_policies),
             || {
                 let of_kind = |statements: &Vec<_>| NaiveAuthorizer::compile(&device, statements);
                 some_kinds.unwrap_or_default().iter().map(of_kind).collect::<Result<Vec<_>>>()

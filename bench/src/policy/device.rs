@@ -24,9 +24,9 @@ impl Device {
         Self { thing: format!("thing-{number:08}") }
     }
 
-    /// What the device may do by these policies.
-    pub(super) fn authorizer(&self, policies: &[Arc<NamedPolicy>]) -> Authorizer {
-        Authorizer::compile(PREFIX.into(), self, policies.to_vec())
+    /// What the device may do by these policies; `prefix` is [`PREFIX`], which connections share.
+    pub(super) fn authorizer(&self, prefix: &Arc<str>, policies: &[Arc<NamedPolicy>]) -> Authorizer {
+        Authorizer::compile(Arc::clone(prefix), self, policies.to_vec())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 
-use super::device::{Device, document, policy, statements};
+use super::device::{Device, PREFIX, document, policy, statements};
 use super::naive::NaiveAuthorizer;
 use super::print_table;
 use crate::figures::as_f64;
@@ -22,9 +22,10 @@ pub(super) fn run(connections: usize) -> Result<()> {
         .enumerate()
         .map(|(number, statements)| policy(&format!("policy-{number}"), &document(statements)))
         .collect::<Result<_>>()?;
+    let prefix = PREFIX.into();
     let before = resident_bytes()?;
     let authorizers: Vec<_> =
-        (0..connections).map(|number| Device::new(number).authorizer(&policies)).collect();
+        (0..connections).map(|number| Device::new(number).authorizer(&prefix, &policies)).collect();
     let ours = resident_bytes()?.saturating_sub(before);
 
     let peers = connections.div_ceil(PEER_ONE_IN).max(1);

@@ -19,7 +19,7 @@ const STEPS_MAX: u64 = 1_000_000_000;
 const REPEATED: usize = 12;
 
 /// Patterns as long as a document has room for.
-const LONGEST: [(&str, usize, &str); 2] = [("*a", 850, "one resource"), ("*?a", 570, "one resource")];
+const LONGEST: [(&str, usize); 2] = [("*a", 850), ("*?a", 570)];
 
 /// A resource for which every place of the longest topic is tried in vain, and how many of it a document has room for.
 const PLACES: usize = TOPIC_BYTES_MAX / 2;
@@ -48,12 +48,10 @@ pub(super) fn run(rounds: usize) -> Result<()> {
     print_table("A pattern that is made to be slow", &header, rows);
 
     let mut rows = Vec::new();
-    for (piece, times, what) in LONGEST {
+    for (piece, times) in LONGEST {
         let pattern = format!("{}*b?", piece.repeat(times));
-        rows.push(row(
-            &format!("{what}: {times} times `{piece}`"),
-            measure(rounds, &[pattern], TOPIC_BYTES_MAX)?,
-        ));
+        let what = format!("one resource: {times} times `{piece}`, `*b?`");
+        rows.push(row(&what, measure(rounds, &[pattern], TOPIC_BYTES_MAX)?));
     }
     let pattern = format!("*{}b*", "?".repeat(PLACES));
     for count in [1, RESOURCES] {
@@ -61,14 +59,13 @@ pub(super) fn run(rounds: usize) -> Result<()> {
         let what = format!("resources: {count}, each `*`, {PLACES} times `?`, `b*`");
         rows.push(row(&what, measure(rounds, &patterns, TOPIC_BYTES_MAX)?));
     }
-    let header = ["a topic of 256 bytes", "µs", "regular expressions: µs", "times faster"];
+    let header = ["a topic of 256 bytes", "µs", "regular expressions: µs"];
     print_table("The slowest decisions that one document can ask for", &header, rows);
     Ok(())
 }
 
 fn row(what: &str, (ours, regex): (f64, f64)) -> Vec<String> {
-    let ratio = format!("{:.1}", regex / ours);
-    vec![what.to_owned(), format!("{:.1}", ours / 1e3), format!("{:.1}", regex / 1e3), ratio]
+    vec![what.to_owned(), format!("{:.2}", ours / 1e3), format!("{:.2}", regex / 1e3)]
 }
 
 /// How long it takes to find that `aa…ab` matches none of the patterns, or `baa…a` none of those that end with `*`: ours as
@@ -78,7 +75,7 @@ fn measure(rounds: usize, patterns: &[String], length: usize) -> Result<(f64, f6
     let regexes: Vec<_> = resources.iter().map(|resource| wildcards(resource)).collect::<Result<_>>()?;
     let statement = json!({"Effect": "Allow", "Action": "iot:Publish", "Resource": resources});
     let document = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
-    let ours = Device::new(1).authorizer(&[policy("slow", &document)?]);
+    let ours = Device::new(1).authorizer(&PREFIX.into(), &[policy("slow", &document)?]);
     let is_mirrored = patterns.iter().any(|pattern| pattern.ends_with('*'));
     let text = if is_mirrored { mirrored(length) } else { topic(length) };
     let arn = format!("{PREFIX}topic/{text}");
