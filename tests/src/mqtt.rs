@@ -292,7 +292,7 @@ impl Device {
         let filter = TopicFilter::parse(filter).expect("a topic filter");
         let sent = self.client.subscribe(&[(filter, qos)], now()).expect("a client that is connected");
         let came = self.next();
-        let Came::Event(ClientEvent::SubAck { packet_id, codes }) = &came else {
+        let Came::Event(ClientEvent::SubAck { packet_id, codes, .. }) = &came else {
             panic!("no SUBACK but {came:?}");
         };
         assert_eq!(*packet_id, sent);
@@ -325,7 +325,7 @@ impl Device {
     #[track_caller]
     pub fn puback(&mut self, sent: PacketId) -> ReasonCode {
         let came = self.next();
-        let Came::Event(ClientEvent::PubAck { packet_id, reason }) = came else {
+        let Came::Event(ClientEvent::PubAck { packet_id, reason, .. }) = came else {
             panic!("no PUBACK but {came:?}");
         };
         assert_eq!(packet_id, sent);

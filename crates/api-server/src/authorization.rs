@@ -1,6 +1,5 @@
 //! What a device may do, asked of the engine that the broker asks.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -13,11 +12,12 @@ use landfall_model::{
     AttachedThing, Attributes, CertificateId, ClientId, Policy, PolicyName, PolicyTarget, Scope,
     ThingGroupName, ThingName, UnixTime,
 };
-use landfall_pki::{AlternativeName, ParsedCertificate};
+use landfall_pki::ParsedCertificate;
 use landfall_policy::{
-    AlternativeNameKind, Authorizer, CertificateParty, Decision, Denial, Explanation, Fact, Facts,
-    NamedPolicy, PolicyAction, PolicyDocument, Resource, StatementName,
+    Authorizer, Decision, Denial, Explanation, NamedPolicy, PolicyAction, PolicyDocument, Resource,
+    StatementName,
 };
+use landfall_registration::{DeviceFacts, thing_of};
 use landfall_registry::{Conflict, PageRequest, Registry};
 use tracing::error;
 
@@ -29,6 +29,10 @@ use crate::policy::{check_target, list_name};
 
 /// How many policies are read at once.
 const READ_AT_ONCE: u32 = 250;
+
+/// How many resources one entry of authInfos may name: each costs a walk through all the policies. More are refused. AWS
+/// documents no limit; how many entries there may be its model says.
+const QUESTION_RESOURCES_MAX: usize = 100;
 
 /// The operations that ask what a device may do.
 pub(crate) fn handlers() -> Vec<(OperationKey, Handler)> {
@@ -76,8 +80,9 @@ impl Handle for TestAuthorizationRequest {
             auth_infos.into_iter().map(Question::parse).collect::<Result<_, _>>()?;
         let client_id = client_id.as_deref().map(ClientId::parse).transpose().map_err(invalid)?;
         let principal = principal.map(|arn| named::policy_target(&arn, context.scope())).transpose()?;
-        let facts = DeviceFacts::read(principal.as_ref(), client_id, context).await?;
-        let thing = facts.thing.as_ref().map(|thing| &thing.name);
+        let device = Device::read(principal.as_ref(), client_id, context).await?;
+        let facts = device.facts(context.now);
+        let thing = facts.thing.map(|thing| &thing.name);
         let mut policies = effective(context.registry(), principal.as_ref(), thing).await?;
         for name in policy_names_to_skip.unwrap_or_default() {
             policies.remove(&PolicyName::parse(&name).map_err(invalid)?);
@@ -90,8 +95,11 @@ impl Handle for TestAuthorizationRequest {
         }
         let prefix = context.scope().arn_prefix().into();
         let authorizer = Authorizer::compile(prefix, &facts, parse_all(policies.values()));
-        let answer = |question: Question| question.answer(&authorizer, &facts, context.scope());
-        Ok(TestAuthorizationResponse { auth_results: Some(questions.into_iter().map(answer).collect()) })
+        let mut answers = Vec::with_capacity(questions.len());
+        for question in questions {
+            answers.push(question.answer(&authorizer, &facts, context.scope()).await);
+        }
+        Ok(TestAuthorizationResponse { auth_results: Some(answers) })
     }
 }
 
@@ -102,14 +110,13 @@ struct Question {
     resources: Vec<String>,
 }
 
-/// What is known of a device that is not connected.
-struct DeviceFacts {
+/// A device that is not connected.
+struct Device {
     client_id: Option<ClientId>,
     certificate: Option<ParsedCertificate>,
     /// The thing that its connection would be of: the one that has the client id as its name.
     thing: Option<AttachedThing>,
     attributes: Attributes,
-    now: UnixTime,
 }
 
 impl Question {
@@ -130,6 +137,12 @@ impl Question {
         if resources.is_empty() {
             return Err(invalid("resources is empty in an entry of authInfos; it takes ARNs"));
         }
+        let found = resources.len();
+        if found > QUESTION_RESOURCES_MAX {
+            return Err(invalid(format!(
+                "an entry of authInfos has {found} resources, and at most {QUESTION_RESOURCES_MAX} are answered"
+            )));
+        }
         if let Some(other) = resources.iter().find(|resource| !resource.starts_with("arn:")) {
             let shown: String = other.chars().take(256).collect();
             return Err(invalid(format!("the resource {shown:?} of authInfos is not an ARN")));
@@ -138,9 +151,13 @@ impl Question {
     }
 
     /// The answer for all of the resources: allowed is what is allowed to each.
-    fn answer(self, authorizer: &Authorizer, facts: &DeviceFacts, scope: &Scope) -> AuthResult {
-        let explain = |arn: &String| authorizer.explain(facts, self.action, Resource::Arn(arn));
-        let explanations: Vec<Explanation> = self.resources.iter().map(explain).collect();
+    async fn answer(self, authorizer: &Authorizer, facts: &DeviceFacts<'_>, scope: &Scope) -> AuthResult {
+        let mut explanations = Vec::with_capacity(self.resources.len());
+        for arn in &self.resources {
+            explanations.push(authorizer.explain(facts, self.action, Resource::Arn(arn)));
+            // Many resources and long policies take long, and others want the thread.
+            tokio::task::yield_now().await;
+        }
         let named = |select: fn(&Explanation) -> &[StatementName]| -> BTreeSet<&PolicyName> {
             explanations.iter().flat_map(select).map(|statement| &statement.policy).collect()
         };
@@ -173,7 +190,7 @@ impl Question {
     }
 }
 
-impl DeviceFacts {
+impl Device {
     async fn read(
         principal: Option<&PolicyTarget>,
         client_id: Option<ClientId>,
@@ -183,7 +200,7 @@ impl DeviceFacts {
         match principal {
             Some(PolicyTarget::Certificate(id)) => {
                 certificate = Some(read_certificate(*id, context).await?);
-                thing = thing_of(*id, client_id.as_ref(), context.registry()).await?;
+                thing = read_thing(*id, client_id.as_ref(), context.registry()).await?;
             }
             Some(target @ PolicyTarget::ThingGroup(_)) => check_target(context.registry(), target).await?,
             None => {}
@@ -193,58 +210,18 @@ impl DeviceFacts {
         {
             attributes = stored.attributes;
         }
-        Ok(Self { client_id, certificate, thing, attributes, now: context.now })
+        Ok(Self { client_id, certificate, thing, attributes })
     }
-}
 
-impl Facts for DeviceFacts {
-    fn values(&self, fact: &Fact) -> Vec<Cow<'_, str>> {
-        let one = |text: String| vec![Cow::Owned(text)];
-        let thing = self.thing.as_ref();
-        match fact {
-            Fact::ClientId => self.client_id.iter().map(|id| id.as_str().into()).collect(),
-            Fact::CertificateId => self.certificate.iter().map(|one| one.id().to_string().into()).collect(),
-            Fact::CertificateSerialNumber => {
-                self.certificate.iter().map(|one| decimal(one.serial_number()).into()).collect()
-            }
-            Fact::CertificateName(party, part) => {
-                let name = self.certificate.as_ref().map(|certificate| match party {
-                    CertificateParty::Subject => certificate.subject(),
-                    CertificateParty::Issuer => certificate.issuer(),
-                });
-                name.into_iter().flat_map(|name| name.values(part.oid())).map(Cow::Borrowed).collect()
-            }
-            Fact::AlternativeName(party, kind) => {
-                self.certificate.iter().flat_map(|one| alternative_names(one, *party, *kind)).collect()
-            }
-            Fact::ThingIsAttached => one(thing.is_some().to_string()),
-            Fact::ThingName => thing.map(|thing| thing.name.as_str().into()).into_iter().collect(),
-            Fact::ThingTypeName => {
-                let thing_type = thing.and_then(|thing| thing.thing_type.as_ref());
-                thing_type.map(|name| name.as_str().into()).into_iter().collect()
-            }
-            Fact::ThingAttribute(name) => {
-                let found = self.attributes.iter().find(|(known, _)| known.as_str() == &**name);
-                found.map(|(_, value)| value.as_str().into()).into_iter().collect()
-            }
-            Fact::Protocol => vec!["mqtt".into()],
-            Fact::SecureTransport => vec!["true".into()],
-            // What only a connection has. The time and the keys of the certificate are never asked for.
-            Fact::ConnectAttributes
-            | Fact::LastWillTopic
-            | Fact::DomainName
-            | Fact::SourceIp
-            | Fact::SourceVpc
-            | Fact::SourceVpce
-            | Fact::VpcSourceIp
-            | Fact::CurrentTime
-            | Fact::EpochTime
-            | Fact::CertificateAvailableKeys => Vec::new(),
+    fn facts(&self, now: UnixTime) -> DeviceFacts<'_> {
+        DeviceFacts {
+            client_id: self.client_id.as_ref(),
+            certificate: self.certificate.as_ref(),
+            thing: self.thing.as_ref(),
+            attributes: Some(&self.attributes),
+            connection: None,
+            now,
         }
-    }
-
-    fn now(&self) -> UnixTime {
-        self.now
     }
 }
 
@@ -291,14 +268,14 @@ async fn read_certificate(id: CertificateId, context: &Context<'_>) -> Result<Pa
 }
 
 /// The thing that a connection of the certificate would be of.
-async fn thing_of(
+async fn read_thing(
     id: CertificateId,
     client_id: Option<&ClientId>,
     registry: &dyn Registry,
 ) -> Result<Option<AttachedThing>, Failure> {
     let Some(client_id) = client_id else { return Ok(None) };
-    let things = registry.principal(id).await?.map(|principal| principal.things).unwrap_or_default();
-    Ok(things.into_iter().find(|thing| thing.name.as_str() == client_id.as_str()))
+    let principal = registry.principal(id).await?;
+    Ok(principal.and_then(|principal| thing_of(&principal, client_id).cloned()))
 }
 
 /// The documents of policies. As in the broker, one that is not understood makes the answer empty: a Deny in it must not be
@@ -320,46 +297,4 @@ fn refuse_cognito(pool: Option<&str>) -> Result<(), ApiError> {
         Some(_) => Err(not_built("cognitoIdentityPoolId, authorization of Amazon Cognito identities,")),
         None => Ok(()),
     }
-}
-
-/// The alternative names of one kind in a certificate.
-fn alternative_names(
-    certificate: &ParsedCertificate,
-    party: CertificateParty,
-    kind: AlternativeNameKind,
-) -> Vec<Cow<'static, str>> {
-    let part = match party {
-        CertificateParty::Subject => landfall_pki::NamePart::Subject,
-        CertificateParty::Issuer => landfall_pki::NamePart::Issuer,
-    };
-    let of_kind = |name: AlternativeName| {
-        let (found, text) = match name {
-            AlternativeName::Dns(text) => (AlternativeNameKind::DnsName, text),
-            AlternativeName::Directory(text) => (AlternativeNameKind::DirectoryName, text),
-            AlternativeName::Ip(address) => (AlternativeNameKind::IpAddress, address.to_string().into()),
-            AlternativeName::Rfc822(text) => (AlternativeNameKind::Rfc822Name, text),
-            AlternativeName::Uri(text) => (AlternativeNameKind::UniformResourceIdentifier, text),
-        };
-        (found == kind).then(|| Cow::Owned(text.into()))
-    };
-    certificate.alternative_names(part).into_iter().filter_map(of_kind).collect()
-}
-
-/// A number of any length, its most significant byte first, in decimal.
-fn decimal(bytes: &[u8]) -> String {
-    // The digits, the least significant first.
-    let mut digits = vec![0_u8];
-    for byte in bytes {
-        let mut carry = u16::from(*byte);
-        for digit in &mut digits {
-            let value = u16::from(*digit) * 256 + carry;
-            *digit = u8::try_from(value % 10).unwrap_or_default();
-            carry = value / 10;
-        }
-        while carry > 0 {
-            digits.push(u8::try_from(carry % 10).unwrap_or_default());
-            carry /= 10;
-        }
-    }
-    digits.iter().rev().map(|digit| char::from(b'0' + digit)).collect()
 }

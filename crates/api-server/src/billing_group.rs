@@ -13,7 +13,7 @@ use landfall_registry::{BillingGroupUpdate, Conflict, Order, Transaction};
 
 use crate::attempts::Attempts;
 use crate::failure::{Failure, invalid};
-use crate::handler::{Context, Handle, Handler, handler, is_expected, wire_time, wire_version};
+use crate::handler::{Context, Handle, Handler, check_version, handler, wire_time, wire_version};
 use crate::{named, random, tag};
 
 /// The operations of billing groups.
@@ -90,9 +90,8 @@ impl Handle for UpdateBillingGroupRequest {
         let mut attempts = Attempts::new();
         loop {
             let stored = existing(&name, context).await?;
-            if !is_expected(stored.version, expected_version) {
-                return Err(Conflict::BillingGroupVersion(name).into());
-            }
+            let other_version = || Conflict::BillingGroupVersion(name.clone());
+            check_version(Some(stored.version), expected_version, other_version)?;
             let mut transaction = Transaction::new();
             transaction.update_billing_group(BillingGroupUpdate {
                 name: stored.name,
@@ -116,16 +115,11 @@ impl Handle for DeleteBillingGroupRequest {
         let name = BillingGroupName::parse(&billing_group_name).map_err(invalid)?;
         let mut attempts = Attempts::new();
         loop {
-            let Some(stored) = context.registry().billing_group(&name).await? else {
-                // To delete what is not there succeeds, as at AWS; but what is not there has no version.
-                return match expected_version {
-                    None => Ok(DeleteBillingGroupResponse {}),
-                    Some(_) => Err(Conflict::BillingGroupVersion(name).into()),
-                };
-            };
-            if !is_expected(stored.version, expected_version) {
-                return Err(Conflict::BillingGroupVersion(name).into());
-            }
+            let stored = context.registry().billing_group(&name).await?;
+            let version = stored.as_ref().map(|stored| stored.version);
+            check_version(version, expected_version, || Conflict::BillingGroupVersion(name.clone()))?;
+            // To delete what is not there succeeds, as at AWS.
+            let Some(stored) = stored else { return Ok(DeleteBillingGroupResponse {}) };
             let mut transaction = Transaction::new();
             transaction.delete_billing_group(stored.name, stored.id, stored.version);
             let Some(conflict) = context.try_commit(transaction).await? else {

@@ -19,9 +19,8 @@ use landfall_pki::{
     Anchor, CertificateRequest, IssueError, IssuedKey, IssuerError, ParsedCertificate, SerialNumber,
     check_issued_by, check_without_ca, find_issuer, validity_of_aws,
 };
-use landfall_registry::{Conflict, Order, Transaction};
+use landfall_registry::{Conflict, Expectation, Order, Transaction};
 
-use crate::attempts::Attempts;
 use crate::failure::{Failure, invalid, with_sources};
 use crate::handler::{Context, Handle, Handler, handler, wire_time};
 
@@ -134,30 +133,9 @@ impl Handle for UpdateCertificateRequest {
         let Self { certificate_id, new_status } = self;
         let id: CertificateId = certificate_id.parse().map_err(invalid)?;
         let status = settable_status("newStatus", &new_status)?;
-        let mut attempts = Attempts::new();
-        loop {
-            let mut transaction = Transaction::new();
-            match find(id, context).await?.status {
-                CertificateStatus::Revoked if status == CertificateStatus::Revoked => break,
-                CertificateStatus::Revoked => {
-                    let message =
-                        format!("certificate {id} is REVOKED, which is for good: no status can follow");
-                    return Err(state(message).into());
-                }
-                // Whoever revokes it in the meantime comes first.
-                CertificateStatus::PendingActivation { .. } if status == CertificateStatus::Active => {
-                    transaction.activate_certificate(id, context.now);
-                }
-                CertificateStatus::Active
-                | CertificateStatus::Inactive
-                | CertificateStatus::PendingActivation { .. } => {
-                    transaction.set_certificate_status(id, status, context.now);
-                }
-            }
-            let Some(conflict) = context.try_commit(transaction).await? else { break };
-            let is_lost_race = matches!(conflict, Conflict::CertificateNotPending(_));
-            attempts.again(conflict, is_lost_race)?;
-        }
+        let mut transaction = Transaction::new();
+        transaction.set_certificate_status(id, status, context.now);
+        context.registry().commit(transaction).await?;
         Ok(UpdateCertificateResponse {})
     }
 }
@@ -329,6 +307,9 @@ async fn register(
     context: &Context<'_>,
 ) -> Result<CertificateId, Failure> {
     let mut transaction = Transaction::new();
+    if let Some(ca) = ca {
+        transaction.expect(Expectation::CaActive(ca));
+    }
     transaction.insert_certificate(Certificate {
         id: certificate.id(),
         ca,

@@ -47,7 +47,7 @@ mod tests {
         let publish = find("Publish");
         assert_eq!(
             (publish.service, &*publish.method, &*publish.uri),
-            (Service::IotData, "POST", "/topics/{topic}")
+            (Service::IotData, "POST", "/topics/{topic+}")
         );
         assert!(publish.is_built && !publish.is_deprecated);
         assert!(find("AttachPrincipalPolicy").is_deprecated);

@@ -127,9 +127,11 @@ fn conflict_code(conflict: &Conflict) -> ErrorCode {
         | Conflict::ThingGroupNotFound(_)
         | Conflict::ThingTypeNotFound(_) => ErrorCode::ResourceNotFound,
         Conflict::CaCertificateActive(_)
+        | Conflict::CaInactive(_)
         | Conflict::CaNotRegistering(_)
         | Conflict::CertificateActive(_)
-        | Conflict::CertificateNotPending(_) => ErrorCode::CertificateState,
+        | Conflict::CertificateNotPending(_)
+        | Conflict::CertificateRevoked(_) => ErrorCode::CertificateState,
         Conflict::CertificateHasPolicies(_)
         | Conflict::CertificateHasThings(_)
         | Conflict::PolicyAttached(_)

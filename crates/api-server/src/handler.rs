@@ -63,9 +63,21 @@ pub(crate) fn wire_version(version: u64) -> i64 {
     i64::try_from(version).unwrap_or(i64::MAX)
 }
 
-/// Whether a version is the one that the caller expects; without an expectation it is.
-pub(crate) fn is_expected(version: u64, expected: Option<i64>) -> bool {
-    expected.is_none_or(|expected| u64::try_from(expected) == Ok(version))
+/// Checks that a version is the one that the caller expects, if the caller expects one. What is not there has none.
+///
+/// # Errors
+/// It is another one, which is the conflict.
+pub(crate) fn check_version(
+    version: Option<u64>,
+    expected: Option<i64>,
+    conflict: impl FnOnce() -> Conflict,
+) -> Result<(), Conflict> {
+    match expected {
+        Some(expected) if version.is_none_or(|version| u64::try_from(expected) != Ok(version)) => {
+            Err(conflict())
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// A moment on the wire.

@@ -14,12 +14,9 @@ use crate::failure::invalid;
 /// The ARN is of another account, region or kind of resource.
 pub(crate) fn principal(arn: &str, scope: &Scope) -> Result<CertificateId, ApiError> {
     // At AWS a principal can also be an identity of another service; here it is always a certificate.
-    let resource = scope.parse_arn(arn).map_err(|error| invalid(format!("principal: {error}")))?;
-    if let ResourceName::Certificate(id) = resource {
-        Ok(id)
-    } else {
-        Err(not_of_kind("principal", arn, "certificate"))
-    }
+    of_arn("principal", arn, "certificate", scope, |resource| {
+        if let ResourceName::Certificate(id) = resource { Some(id) } else { None }
+    })
 }
 
 /// The certificate or thing group that an ARN names.
@@ -38,12 +35,9 @@ pub(crate) fn policy_target(arn: &str, scope: &Scope) -> Result<PolicyTarget, Ap
 /// Neither is given, they do not name the same, or one names no thing.
 pub(crate) fn thing(name: Option<&str>, arn: Option<&str>, scope: &Scope) -> Result<ThingName, ApiError> {
     let by_arn = |arn: &str| {
-        let resource = scope.parse_arn(arn).map_err(|error| invalid(format!("thingArn: {error}")))?;
-        if let ResourceName::Thing(name) = resource {
-            Ok(name)
-        } else {
-            Err(not_of_kind("thingArn", arn, "thing"))
-        }
+        of_arn("thingArn", arn, "thing", scope, |resource| {
+            if let ResourceName::Thing(name) = resource { Some(name) } else { None }
+        })
     };
     one_of(("thingName", name), ThingName::parse, ("thingArn", arn), by_arn)
 }
@@ -58,12 +52,9 @@ pub(crate) fn thing_group(
     scope: &Scope,
 ) -> Result<ThingGroupName, ApiError> {
     let by_arn = |arn: &str| {
-        let resource = scope.parse_arn(arn).map_err(|error| invalid(format!("thingGroupArn: {error}")))?;
-        if let ResourceName::ThingGroup(name) = resource {
-            Ok(name)
-        } else {
-            Err(not_of_kind("thingGroupArn", arn, "thing group"))
-        }
+        of_arn("thingGroupArn", arn, "thing group", scope, |resource| {
+            if let ResourceName::ThingGroup(name) = resource { Some(name) } else { None }
+        })
     };
     one_of(("thingGroupName", name), ThingGroupName::parse, ("thingGroupArn", arn), by_arn)
 }
@@ -78,12 +69,9 @@ pub(crate) fn billing_group(
     scope: &Scope,
 ) -> Result<BillingGroupName, ApiError> {
     let by_arn = |arn: &str| {
-        let resource = scope.parse_arn(arn).map_err(|error| invalid(format!("billingGroupArn: {error}")))?;
-        if let ResourceName::BillingGroup(name) = resource {
-            Ok(name)
-        } else {
-            Err(not_of_kind("billingGroupArn", arn, "billing group"))
-        }
+        of_arn("billingGroupArn", arn, "billing group", scope, |resource| {
+            if let ResourceName::BillingGroup(name) = resource { Some(name) } else { None }
+        })
     };
     one_of(("billingGroupName", name), BillingGroupName::parse, ("billingGroupArn", arn), by_arn)
 }
@@ -105,6 +93,14 @@ fn one_of<N: PartialEq>(
     }
 }
 
-fn not_of_kind(member: &str, arn: &str, kind: &str) -> ApiError {
-    invalid(format!("{member} {arn:?} is not the ARN of a {kind}"))
+/// What an ARN names, which has to be of one kind.
+fn of_arn<N>(
+    member: &str,
+    arn: &str,
+    kind: &str,
+    scope: &Scope,
+    of_kind: impl Fn(ResourceName) -> Option<N>,
+) -> Result<N, ApiError> {
+    let resource = scope.parse_arn(arn).map_err(|error| invalid(format!("{member}: {error}")))?;
+    of_kind(resource).ok_or_else(|| invalid(format!("{member} {arn:?} is not the ARN of a {kind}")))
 }

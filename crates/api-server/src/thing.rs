@@ -20,7 +20,7 @@ use landfall_registry::{
 use crate::attempts::Attempts;
 use crate::attribute::{self, AttributeUpdate, wire_attributes};
 use crate::failure::{Failure, invalid};
-use crate::handler::{Context, Handle, Handler, handler, is_expected, wire_version};
+use crate::handler::{Context, Handle, Handler, check_version, handler, wire_version};
 use crate::{named, random, thing_group};
 
 /// The operations of things.
@@ -89,9 +89,8 @@ impl Handle for UpdateThingRequest {
         let mut attempts = Attempts::new();
         loop {
             let stored = existing(&name, context).await?;
-            if !is_expected(stored.version, expected_version) {
-                return Err(Conflict::ThingVersion(name).into());
-            }
+            let other_version = || Conflict::ThingVersion(name.clone());
+            check_version(Some(stored.version), expected_version, other_version)?;
             let kept = stored.thing_type.clone().filter(|_| !removes_type);
             let updated = Thing {
                 thing_type: thing_type.clone().or(kept),
@@ -115,16 +114,11 @@ impl Handle for DeleteThingRequest {
         let name = ThingName::parse(&thing_name).map_err(invalid)?;
         let mut attempts = Attempts::new();
         loop {
-            let Some(stored) = context.registry().thing(&name).await? else {
-                // To delete what is not there succeeds, as at AWS; but what is not there has no version.
-                return match expected_version {
-                    None => Ok(DeleteThingResponse {}),
-                    Some(_) => Err(Conflict::ThingVersion(name).into()),
-                };
-            };
-            if !is_expected(stored.version, expected_version) {
-                return Err(Conflict::ThingVersion(name).into());
-            }
+            let stored = context.registry().thing(&name).await?;
+            let version = stored.as_ref().map(|stored| stored.version);
+            check_version(version, expected_version, || Conflict::ThingVersion(name.clone()))?;
+            // To delete what is not there succeeds, as at AWS.
+            let Some(stored) = stored else { return Ok(DeleteThingResponse {}) };
             let transaction = deletion(stored, context).await?;
             let Some(conflict) = context.try_commit(transaction).await? else {
                 return Ok(DeleteThingResponse {});

@@ -70,9 +70,9 @@ impl UriTemplate {
         (ranks.collect(), std::cmp::Reverse(self.query.len()))
     }
 
-    fn match_path(&self, path: &[String]) -> Option<Vec<(String, String)>> {
+    fn match_path(&self, path: &Path) -> Option<Vec<(String, String)>> {
         let mut labels = Vec::new();
-        let mut rest = path;
+        let mut rest = &*path.segments;
         for segment in &self.segments {
             let (first, others) = rest.split_first()?;
             match segment {
@@ -83,7 +83,8 @@ impl UriTemplate {
                     rest = others;
                 }
                 Segment::Greedy(label) => {
-                    labels.push((label.clone(), rest.join("/")));
+                    let end = if path.ends_with_slash { "/" } else { "" };
+                    labels.push((label.clone(), rest.join("/") + end));
                     rest = &[];
                 }
             }
@@ -156,9 +157,9 @@ impl RouteTable {
 
     /// Finds the operation that a request calls.
     pub(crate) fn find(&self, model: &ServiceModel, request: &HttpRequest) -> Option<Match> {
-        let path = path_segments(&request.path)?;
+        let path = Path::parse(&request.path)?;
         let pairs = request.query_pairs().unwrap_or_default();
-        let exact = self.exact.get(&(request.method.clone(), path.len())).into_iter().flatten();
+        let exact = self.exact.get(&(request.method.clone(), path.segments.len())).into_iter().flatten();
         let greedy = self.greedy.get(&request.method).into_iter().flatten();
         exact.chain(greedy).find_map(|&index| {
             let uri = model.operations().get(index)?.uri();
@@ -168,23 +169,34 @@ impl RouteTable {
     }
 }
 
-/// The decoded segments of a path; a slash at its end means nothing.
-///
-/// `None` for a path that a signature does not fix: signing drops empty and dot segments, so whoever is between the
-/// client and us could add them and change the meaning of what was signed. `None` too when an escape is malformed.
-fn path_segments(path: &str) -> Option<Vec<String>> {
-    let inner = path.strip_prefix('/')?;
-    let inner = inner.strip_suffix('/').unwrap_or(inner);
-    if inner.is_empty() {
-        return Some(Vec::new());
-    }
-    inner
-        .split('/')
-        .map(|segment| match segment {
+/// A path that was asked for.
+#[derive(Debug)]
+struct Path {
+    /// Its decoded segments.
+    segments: Vec<String>,
+    /// Whether a slash stands at its end, which means nothing but to a greedy label.
+    ends_with_slash: bool,
+}
+
+impl Path {
+    /// Reads a path.
+    ///
+    /// `None` for a path that a signature does not fix: signing drops empty and dot segments, so whoever is between the
+    /// client and us could add them and change the meaning of what was signed. `None` too when an escape is malformed.
+    fn parse(path: &str) -> Option<Self> {
+        let inner = path.strip_prefix('/')?;
+        let (inner, ends_with_slash) = inner.strip_suffix('/').map_or((inner, false), |inner| (inner, true));
+        let segment = |segment| match segment {
             "" | "." | ".." => None,
             other => percent::decode_segment(other),
-        })
-        .collect()
+        };
+        let segments = if inner.is_empty() {
+            Vec::new()
+        } else {
+            inner.split('/').map(segment).collect::<Option<_>>()?
+        };
+        Some(Self { segments, ends_with_slash })
+    }
 }
 
 #[cfg(test)]
@@ -296,6 +308,28 @@ mod tests {
         check("/attached-policies/a%252Fb", "a%2Fb");
         check("/attached-policies/a+b", "a+b");
         check("/attached-policies/%2E%2E", "..");
+    }
+
+    #[test]
+    fn a_topic_is_the_rest_of_the_path() {
+        for (target, expected) in [
+            ("/topics/a", "a"),
+            ("/topics/a%2Fb", "a/b"),
+            ("/topics/a/b", "a/b"),
+            ("/topics/a/b%2Fc?qos=1", "a/b/c"),
+            ("/topics/%24aws/rules/r", "$aws/rules/r"),
+            ("/topics/a/%2E%2E/b", "a/../b"),
+            // An empty level at the end is signed; one within is not.
+            ("/topics/a/", "a/"),
+            ("/topics/a%2F/", "a//"),
+        ] {
+            let found = find(Service::IotData, "POST", target);
+            let topic = vec![("topic".to_owned(), expected.to_owned())];
+            assert_eq!(found, Some(("Publish".to_owned(), topic)), "{target}");
+        }
+        for target in ["/topics", "/topics/", "/topics//", "/topics/a//b", "/topics//a", "/topics/a/../b"] {
+            assert_eq!(find(Service::IotData, "POST", target), None, "{target}");
+        }
     }
 
     #[test]

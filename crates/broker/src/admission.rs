@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use landfall_events::{CertificateRegistered, Event};
 use landfall_model::{
-    AccountId, CertificateId, Clock, CreationId, DistinguishedName, Outcome, Principal, RegistrationPlan,
-    RegistrationRecord, SubjectField, ThingName, ThingView, UnixTime,
+    AccountId, CaCertificateId, CertificateId, Clock, CreationId, DistinguishedName, Outcome, Principal,
+    RegistrationPlan, RegistrationRecord, SubjectField, ThingName, ThingView, UnixTime,
 };
 use landfall_registration::{
     Admission, Applicant, InactiveCaDevices, PinnedAdmission, Refusal, Settings, decide, decide_pinned, plan,
     thing_name,
 };
-use landfall_registry::{CommitError, Committed, Conflict, Registry, StorageError, Transaction};
+use landfall_registry::{CommitError, Committed, Conflict, Expectation, Registry, StorageError, Transaction};
 use thiserror::Error;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
@@ -132,7 +132,9 @@ impl Admissions {
     ) -> Result<Standing, AdmissionError> {
         let view = self.registry.view(applicant.certificate, applicant.ca).await?;
         match decide(&view, self.inactive_ca_devices) {
-            Admission::Admit(principal) => Ok(Standing::Registered(self.remember(principal, as_of))),
+            Admission::Admit(principal) => {
+                Ok(Standing::Registered(self.remember(principal, Some(applicant.ca), as_of)))
+            }
             Admission::Register => Ok(Standing::Unregistered(Next::Register)),
             Admission::Resume(creation_id) => Ok(Standing::Unregistered(Next::Resume(creation_id))),
             Admission::Refuse(refusal) => {
@@ -156,7 +158,9 @@ impl Admissions {
         let certificate = self.registry.certificate(id).await?;
         let principal = self.registry.principal(id).await?;
         Ok(match decide_pinned(certificate.map(|certificate| certificate.status), principal) {
-            PinnedAdmission::Admit(principal) => PinnedStanding::Registered(self.remember(principal, as_of)),
+            PinnedAdmission::Admit(principal) => {
+                PinnedStanding::Registered(self.remember(principal, None, as_of))
+            }
             PinnedAdmission::Refuse(refusal) => PinnedStanding::Refused(refusal),
         })
     }
@@ -171,9 +175,9 @@ impl Admissions {
         Ok(self.registry.principal(id).await?.map(|principal| Admitted { principal, as_of }))
     }
 
-    fn remember(&self, principal: Principal, as_of: AsOf) -> Admitted {
+    fn remember(&self, principal: Principal, ca: Option<CaCertificateId>, as_of: AsOf) -> Admitted {
         let admitted = Admitted { principal, as_of };
-        self.principals.remember(admitted.clone());
+        self.principals.remember(admitted.clone(), ca);
         admitted
     }
 
@@ -233,7 +237,10 @@ impl Admissions {
         let now = self.clock.now();
         let mut transaction = Transaction::new();
         let creation_id = match next {
-            Next::Resume(creation_id) => creation_id,
+            Next::Resume(creation_id) => {
+                transaction.expect(Expectation::CaActive(applicant.ca));
+                creation_id
+            }
             Next::Register => {
                 let creation_id = CreationId::from_bytes(uuid::Uuid::new_v4().into_bytes());
                 transaction.register(applicant.pending_certificate(creation_id, now), applicant.ca);
@@ -349,8 +356,8 @@ fn microseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use landfall_model::{
-        AutoRegistration, CaCertificate, CaCertificateId, CaStatus, Certificate, CertificateDer,
-        CertificateMode, CertificateStatus, NameAttribute, Region, Scope, SignedPart, Validity,
+        AutoRegistration, CaCertificate, CaStatus, Certificate, CertificateDer, CertificateMode,
+        CertificateStatus, NameAttribute, Region, Scope, SignedPart, Validity,
     };
     use landfall_registration::SettingsSource;
     use landfall_registry::{CommitObserver, MemoryRegistry};
@@ -522,6 +529,33 @@ mod tests {
                     assert_eq!(refusal_code(&found), expected, "{inactive_ca_devices:?} {status:?}");
                 }
             }
+        }
+    }
+
+    /// What was decided on the CA certificate must still hold when the certificate is made ACTIVE.
+    #[tokio::test]
+    async fn a_pending_device_is_not_activated_by_a_ca_certificate_that_is_no_more_active() {
+        let (active, inactive) = (CaStatus::Active, CaStatus::Inactive);
+        for (registrar, status, auto_registration, expected) in [
+            (Registrar::Builtin, inactive, AutoRegistration::Enable, Some("ca_inactive")),
+            (Registrar::Rules, inactive, AutoRegistration::Enable, Some("ca_inactive")),
+            (Registrar::Builtin, active, AutoRegistration::Disable, None),
+        ] {
+            let admissions = admissions(registrar).await;
+            let device = applicant(2, "1");
+            let creation_id = CreationId::from_bytes([1; 16]);
+            let mut transaction = Transaction::new();
+            transaction.register(device.pending_certificate(creation_id, NOW), CA);
+            transaction.update_ca_certificate(CA, Some(status), Some(auto_registration), NOW);
+            admissions.registry.commit(transaction).await.unwrap();
+            // It was ACTIVE when this was decided.
+            let next = Next::Resume(creation_id);
+            let found = admissions.register(&device, next, Instant::now()).await.unwrap();
+            assert_eq!(refusal_code(&found), expected, "{found:?}");
+            let stored = admissions.registry.certificate(device.certificate).await.unwrap().unwrap();
+            let is_pending = matches!(stored.status, CertificateStatus::PendingActivation { .. });
+            assert_eq!(is_pending, expected.is_some());
+            assert_eq!(admissions.registry.pending_events(None, 9).await.unwrap().is_empty(), is_pending);
         }
     }
 

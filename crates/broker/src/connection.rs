@@ -2,6 +2,7 @@
 
 mod admit;
 mod converse;
+mod denials;
 mod rights;
 mod wire;
 
@@ -85,10 +86,14 @@ async fn authenticate(shared: &Shared, stream: TcpStream, peer: SocketAddr) -> O
 }
 
 fn reject(shared: &Shared, peer: SocketAddr, error: &HandshakeError) {
-    let first: &dyn std::error::Error = error;
+    note_rejection(shared, peer, error.code(), with_causes(error));
+}
+
+/// An error with what caused it, in one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes: Vec<_> =
-        std::iter::successors(Some(first), |error| error.source()).map(ToString::to_string).collect();
-    note_rejection(shared, peer, error.code(), causes.join(": "));
+        std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
+    causes.join(": ")
 }
 
 fn note_rejection(shared: &Shared, peer: SocketAddr, code: &str, message: String) {
@@ -108,7 +113,7 @@ impl Connection {
                     self.session.refuse(landfall_mqtt::ConnectRefusal::ServerUnavailable, Some(reason));
                 }
                 Verdict::Close => self.session.close_silently(),
-                Verdict::End(reason) => self.session.disconnect(reason),
+                Verdict::End(reason) => self.session.disconnect(reason, None),
             }
         }
         let Self { mut wire, mut session, .. } = self;

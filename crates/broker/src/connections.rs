@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use landfall_model::{CaCertificateId, CaStatus, CertificateId, CertificateStatus, ClientId};
-use landfall_registration::InactiveCaDevices;
+use landfall_registration::{ConnectionFacts, InactiveCaDevices};
 use landfall_registry::{CaCertificateChange, CertificateChange, Change, CommitObserver};
 use tokio::sync::Notify;
 
@@ -43,6 +43,13 @@ pub(crate) struct Origin {
     pub(crate) server_name: Option<Box<str>>,
 }
 
+impl Origin {
+    /// What policies can ask about a connection from here, whose client asks for a session that is kept or does not.
+    pub(crate) fn facts(&self, is_persistent: bool) -> ConnectionFacts<'_> {
+        ConnectionFacts { source: self.source, server_name: self.server_name.as_deref(), is_persistent }
+    }
+}
+
 /// A client that is let in, as the table knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveClient {
@@ -65,6 +72,8 @@ pub(crate) struct Connections {
 #[derive(Default)]
 struct Inner {
     last_id: u64,
+    /// How many CONNECTs were complete so far.
+    connects: u64,
     live: HashMap<ConnectionId, Live>,
     by_certificate: HashMap<CertificateId, Vec<ConnectionId>>,
     by_client: HashMap<ClientId, ConnectionId>,
@@ -80,6 +89,8 @@ struct Live {
     origin: Option<Arc<Origin>>,
     client: Option<ClientId>,
     is_persistent: bool,
+    /// The number of its CONNECT, in the order in which they were complete; 0 before that.
+    connect: u64,
     /// While it is held: what its client calls itself, if it said so.
     held: Option<Option<ClientId>>,
     /// Once it is let in: whose rights it has, as of when.
@@ -143,6 +154,7 @@ impl Connections {
             origin,
             client: None,
             is_persistent: false,
+            connect: 0,
             held: None,
             admitted: None,
             signals: Arc::clone(&signals),
@@ -289,19 +301,28 @@ impl Entry {
         self.id
     }
 
+    /// Says that the CONNECT is complete, before anything is decided about it.
+    pub(crate) fn connect(&self) {
+        let mut inner = self.connections.lock();
+        inner.connects += 1;
+        let connect = inner.connects;
+        if let Some(live) = inner.live.get_mut(&self.id) {
+            live.connect = connect;
+        }
+    }
+
     /// Takes a client id, once the policies let the connection have it: a connection that has it is ended (MQTT-3.1.4-2 in
-    /// 3.1.1, MQTT-3.1.4-3 in 5), whatever its certificate, unless that one came later and this one was only held longer;
-    /// then this one ends.
+    /// 3.1.1, MQTT-3.1.4-3 in 5), whatever its certificate, unless the CONNECT of that one came later and this one was only
+    /// held longer; then this one ends.
     pub(crate) fn claim(&self, client: &ClientId, is_persistent: bool) {
         let mut inner = self.connections.lock();
-        match inner.by_client.get(client).copied() {
-            Some(later) if later > self.id => return self.signals.end(EndReason::TakenOver),
-            Some(earlier) => {
-                if let Some(earlier) = inner.live.get(&earlier).filter(|_| earlier != self.id) {
-                    earlier.signals.end(EndReason::TakenOver);
-                }
+        let connect = inner.live.get(&self.id).map_or(0, |live| live.connect);
+        let holder = inner.by_client.get(client).filter(|holder| **holder != self.id);
+        if let Some(holder) = holder.and_then(|holder| inner.live.get(holder)) {
+            if holder.connect > connect && holder.signals.end.get().is_none() {
+                return self.signals.end(EndReason::TakenOver);
             }
-            None => {}
+            holder.signals.end(EndReason::TakenOver);
         }
         inner.by_client.insert(client.clone(), self.id);
         if let Some(live) = inner.live.get_mut(&self.id) {
@@ -449,11 +470,27 @@ mod tests {
     async fn a_connection_that_was_held_longer_does_not_take_over_a_later_one() {
         let connections = Arc::new(Connections::default());
         let client = ClientId::parse("thing-1").unwrap();
-        let (earlier, later) = (connections.enter(CERTIFICATE, None), connections.enter(CERTIFICATE, None));
-        later.claim(&client, false);
-        earlier.claim(&client, false);
-        assert_eq!(earlier.ended().await, EndReason::TakenOver);
-        assert!(later.signals.end.get().is_none());
+        let (second, first) = (connections.enter(CERTIFICATE, None), connections.enter(CERTIFICATE, None));
+        // The order of the CONNECTs counts, not that of the handshakes.
+        first.connect();
+        second.connect();
+        second.claim(&client, false);
+        first.claim(&client, false);
+        assert_eq!(first.ended().await, EndReason::TakenOver);
+        assert!(second.signals.end.get().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_client_id_is_taken_from_a_later_connection_that_has_ended() {
+        let connections = Arc::new(Connections::default());
+        let client = ClientId::parse("thing-1").unwrap();
+        let (first, second) = (connections.enter(CERTIFICATE, None), connections.enter(CERTIFICATE, None));
+        first.connect();
+        second.connect();
+        second.claim(&client, false);
+        connections.end(second.id(), EndReason::NotTaking);
+        first.claim(&client, false);
+        assert!(first.signals.end.get().is_none());
     }
 
     #[tokio::test]

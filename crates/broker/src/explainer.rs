@@ -1,15 +1,18 @@
 use std::sync::Arc;
 
-use landfall_model::{Certificate, CertificateId, ClientId, Principal};
-use landfall_pki::{CertificateError, ParsedCertificate};
+use landfall_model::{Certificate, CertificateId, ClientId, Principal, Validity};
+use landfall_pki::{CertificateError, ChainError, ParsedCertificate, PresentedChain, Trust, verify};
 use landfall_policy::{Authorizer, Explanation, PolicyAction, Resource, Variable};
-use landfall_registration::{Admission, PinnedAdmission, Refusal, decide, decide_pinned};
+use landfall_registration::{
+    Admission, DeviceFacts, PinnedAdmission, Refusal, decide, decide_pinned, is_of_connection, thing_of,
+};
 use landfall_registry::StorageError;
+use rustls_pki_types::CertificateDer;
 use thiserror::Error;
 
 use crate::Shared;
-use crate::connection::{EVENTS_DENIAL, EVENTS_PREFIX};
-use crate::facts::{Connected, ConnectionFacts, is_of_connection};
+use crate::connection::{EVENTS_DENIAL, EVENTS_PREFIX, with_causes};
+use crate::connections::Origin;
 
 /// Explains what a device may do, connected or not, by the engine and with the values that connections have.
 pub struct Explainer {
@@ -91,20 +94,20 @@ impl Explainer {
         let live = connections.client_of(id, Some(&client_id));
         let documents = policies.of(&principal, &client_id).await?;
         let attributes = policies.attributes(&documents, &principal, &client_id).await?;
-        let facts = ConnectionFacts {
-            client_id: &client_id,
-            principal: &principal,
+        let facts = DeviceFacts {
+            client_id: Some(&client_id),
+            certificate: Some(&ParsedCertificate::from_der(stored.der.as_bytes())?),
+            thing: thing_of(&principal, &client_id),
             attributes: attributes.as_deref(),
-            certificate: &ParsedCertificate::from_der(stored.der.as_bytes())?,
-            connected: live
-                .as_ref()
-                .map(|live| Connected { origin: &live.origin, is_persistent: live.is_persistent }),
+            connection: live.as_ref().map(|live| live.origin.facts(live.is_persistent)),
             now: clock.now(),
         };
         let authorizer = Authorizer::compile(Arc::clone(arn_prefix), &facts, documents);
         let arn = format!("{arn_prefix}{resource}");
         let explanation = authorizer.explain(&facts, action, Resource::Arn(&arn));
-        let refusal = match self.refusal(&stored, &principal).await? {
+        // A connection that is there stays; whoever asks about the next CONNECT asks about a new one.
+        let here = live.as_ref().map(|live| &*live.origin).filter(|_| action != PolicyAction::Connect);
+        let refusal = match self.refusal(&stored, &principal, here).await? {
             Some(refusal) => Some(refusal),
             None => self.refusal_for_policies(&principal, &client_id, action, resource).await?,
         };
@@ -133,14 +136,23 @@ impl Explainer {
         }
     }
 
-    /// Why the device is not let in, whatever its policies say.
+    /// Why the device is not let in, whatever its policies say. `here` is the connection that it has, if that is what was asked
+    /// about.
     async fn refusal(
         &self,
         stored: &Certificate,
         principal: &Principal,
+        here: Option<&Origin>,
     ) -> Result<Option<String>, StorageError> {
         let admissions = &self.shared.admissions;
-        let Some(ca) = stored.ca else {
+        let ca = match here {
+            Some(origin) => origin.ca,
+            None => match self.trust(stored) {
+                Ok(trust) => trust.ca(),
+                Err(problem) => return Ok(Some(chain_refusal(&problem))),
+            },
+        };
+        let Some(ca) = ca else {
             return Ok(match decide_pinned(Some(stored.status), Some(principal.clone())) {
                 PinnedAdmission::Admit(_) => None,
                 PinnedAdmission::Refuse(refusal) => Some(refusal.to_string()),
@@ -153,6 +165,24 @@ impl Explainer {
             // It was deleted in between.
             Admission::Register => Some(Refusal::Unregistered.to_string()),
             Admission::Refuse(refusal) => Some(refusal.to_string()),
+        })
+    }
+
+    /// Who would vouch for the device in a handshake now, if it presented its own certificate and no intermediates: those
+    /// are not stored.
+    fn trust(&self, stored: &Certificate) -> Result<Trust, ChainError> {
+        let der = CertificateDer::from(stored.der.as_bytes());
+        let chain = PresentedChain::new(&der, &[]);
+        let now = self.shared.clock.now();
+        let verified = verify(&chain, &self.shared.anchors.current(), now);
+        verified.map(|chain| chain.trust()).map_err(|problem| {
+            let Validity { not_before, not_after } = stored.validity;
+            match is_unknown_issuer(&problem) {
+                // No path was checked, but on any the device's own certificate has to be valid.
+                true if now.as_secs() > not_after.as_secs() => ChainError::Expired { not_after, now },
+                true if now < not_before => ChainError::NotYetValid { not_before, now },
+                true | false => problem,
+            }
         })
     }
 
@@ -173,6 +203,22 @@ impl Explainer {
             format!("policy {policy} is not understood, so that no policy of the certificate counts: a denial in it must not be lost")
         }))
     }
+}
+
+/// Why the handshake fails, with its causes.
+fn chain_refusal(problem: &ChainError) -> String {
+    let mut refusal = with_causes(problem);
+    if is_unknown_issuer(problem) {
+        refusal.push_str(
+            "; no registered CA certificate signed it itself; a device may present intermediates, which are not stored, so \
+             that only its next connection shows whether it is let in",
+        );
+    }
+    refusal
+}
+
+fn is_unknown_issuer(problem: &ChainError) -> bool {
+    matches!(problem, ChainError::UnknownIssuer { .. } | ChainError::UnknownIssuerKey { .. })
 }
 
 /// The variables whose values only a connection has.

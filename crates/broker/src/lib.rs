@@ -9,7 +9,6 @@ mod connection;
 mod connections;
 mod dispatcher;
 mod explainer;
-mod facts;
 mod gathering;
 mod handshake;
 mod known_certificates;

@@ -39,6 +39,9 @@ pub struct Limits {
     pub rejections_max: usize,
     /// How many rejected chains a second are remembered and logged. More are only counted.
     pub rejections_per_second_max: u32,
+    /// How many denials a second of one client are explained and logged, counted from the first: those of its messages and its
+    /// subscriptions. More are only counted, and their number is logged once.
+    pub denials_logged_per_second: u32,
     /// How often a registration is planned anew when others change what it was planned on. Then the connection is
     /// closed and the device comes back.
     pub admission_attempts_max: u32,
@@ -69,6 +72,7 @@ impl Default for Limits {
             known_certificates_max: 10_000_000,
             rejections_max: 1_000,
             rejections_per_second_max: 100,
+            denials_logged_per_second: 5,
             admission_attempts_max: 8,
             events_per_batch: 256,
             events_waiting_max: 4_096,

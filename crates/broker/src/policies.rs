@@ -3,10 +3,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use landfall_model::{Attributes, ClientId, PolicyName, PolicyVersionId, Principal};
 use landfall_policy::{Fact, NamedPolicy, PolicyDocument};
+use landfall_registration::thing_of;
 use landfall_registry::{Change, CommitObserver, PolicyChange, Registry, StorageError};
 use tracing::error;
-
-use crate::facts::thing_of;
 
 /// The documents of policies, each parsed once.
 pub(crate) struct PolicyDocuments {

@@ -15,7 +15,7 @@ use crate::touched::{AsOf, Touches};
 /// touched is then found there.
 pub(crate) struct RecentPrincipals {
     touches: Arc<Touches>,
-    shards: Vec<Mutex<HashMap<CertificateId, Admitted>>>,
+    shards: Vec<Mutex<HashMap<CertificateId, Remembered>>>,
     /// How many principals one shard keeps. When it is full it forgets all.
     shard_max: usize,
 }
@@ -25,6 +25,12 @@ pub(crate) struct RecentPrincipals {
 pub(crate) struct Admitted {
     pub(crate) principal: Principal,
     pub(crate) as_of: AsOf,
+}
+
+/// A principal with the CA certificate for whose sake it was let in, if that is known.
+struct Remembered {
+    admitted: Admitted,
+    ca: Option<CaCertificateId>,
 }
 
 /// What is known of a certificate.
@@ -44,16 +50,19 @@ impl RecentPrincipals {
         Self { touches, shards, shard_max: principals_max.div_ceil(SHARDS) }
     }
 
-    /// Looks a certificate up, before the registry is read for it. With a CA certificate, the status of that counts too.
+    /// Looks a certificate up, before the registry is read for it. With a CA certificate, only what was let in for the sake of
+    /// that one counts, as long as its status has not changed.
     pub(crate) fn look_up(&self, id: CertificateId, ca: Option<CaCertificateId>) -> Recent {
         let now = self.touches.now();
-        let is_outdated = |principal, as_of| {
-            self.touches.is_touched(principal, as_of)
-                || ca.is_some_and(|ca| self.touches.is_ca_touched(ca, as_of))
+        let counts = |remembered: &Remembered| {
+            let Admitted { principal, as_of } = &remembered.admitted;
+            let is_of_ca =
+                ca.is_none_or(|ca| remembered.ca == Some(ca) && !self.touches.is_ca_touched(ca, *as_of));
+            is_of_ca && !self.touches.is_touched(principal, *as_of)
         };
         match self.shard(id).get(&id) {
-            Some(Admitted { principal, as_of }) if !is_outdated(principal, *as_of) => {
-                Recent::Known(Admitted { principal: principal.clone(), as_of: now })
+            Some(remembered) if counts(remembered) => {
+                Recent::Known(Admitted { principal: remembered.admitted.principal.clone(), as_of: now })
             }
             Some(_) | None => Recent::Unknown(now),
         }
@@ -64,17 +73,17 @@ impl RecentPrincipals {
         self.touches.now()
     }
 
-    /// Remembers what was read.
-    pub(crate) fn remember(&self, admitted: Admitted) {
+    /// Remembers what was read, and for whose sake it may connect if that was asked.
+    pub(crate) fn remember(&self, admitted: Admitted, ca: Option<CaCertificateId>) {
         let id = admitted.principal.certificate;
         let mut shard = self.shard(id);
         if shard.len() >= self.shard_max {
             shard.clear();
         }
-        shard.insert(id, admitted);
+        shard.insert(id, Remembered { admitted, ca });
     }
 
-    fn shard(&self, id: CertificateId) -> MutexGuard<'_, HashMap<CertificateId, Admitted>> {
+    fn shard(&self, id: CertificateId) -> MutexGuard<'_, HashMap<CertificateId, Remembered>> {
         let [first, ..] = *id.as_bytes();
         let shard = &self.shards[usize::from(first) % SHARDS];
         shard.lock().unwrap_or_else(PoisonError::into_inner)
@@ -86,7 +95,7 @@ impl CommitObserver for RecentPrincipals {
 
     /// As of this very commit, and in its turn: no other can have come in between.
     fn activated(&self, principal: &Principal) {
-        self.remember(Admitted { principal: principal.clone(), as_of: self.touches.now() });
+        self.remember(Admitted { principal: principal.clone(), as_of: self.touches.now() }, None);
     }
 }
 
@@ -123,7 +132,7 @@ mod tests {
     fn a_principal_that_was_touched_is_not_known_any_more() {
         let recent = recent(1_000);
         let before = as_of(&recent).unwrap();
-        recent.remember(Admitted { principal: principal(ID), as_of: before });
+        recent.remember(Admitted { principal: principal(ID), as_of: before }, None);
         assert_eq!(as_of(&recent), None);
         revoke(&recent, ID);
         assert!(as_of(&recent).is_some_and(|now| now > before));
@@ -134,15 +143,19 @@ mod tests {
         let recent = recent(1_000);
         let before = as_of(&recent).unwrap();
         revoke(&recent, ID);
-        recent.remember(Admitted { principal: principal(ID), as_of: before });
+        recent.remember(Admitted { principal: principal(ID), as_of: before }, None);
         assert!(as_of(&recent).is_some());
     }
 
     #[test]
     fn a_ca_certificate_counts_where_it_is_asked_about() {
         let recent = recent(1_000);
-        let ca = CaCertificateId::from_sha256([3; 32]);
-        recent.activated(&principal(ID));
+        let [ca, other] = [3, 4].map(|number| CaCertificateId::from_sha256([number; 32]));
+        let is_known = |ca| matches!(recent.look_up(ID, ca), Recent::Known(_));
+        recent.remember(Admitted { principal: principal(ID), as_of: recent.now() }, Some(ca));
+        assert!(is_known(None) && is_known(Some(ca)));
+        // It was let in for the sake of one: what another says of it has to be asked.
+        assert!(!is_known(Some(other)));
         let (status, at) = (Some(CaStatus::Inactive), UnixTime::from_secs(1));
         recent.touches.note(&[Change::CaCertificate(CaCertificateChange::Update {
             id: ca,
@@ -150,10 +163,7 @@ mod tests {
             auto_registration: None,
             at,
         })]);
-        assert!(matches!(recent.look_up(ID, None), Recent::Known(_)));
-        assert!(matches!(recent.look_up(ID, Some(ca)), Recent::Unknown(_)));
-        let other = CaCertificateId::from_sha256([4; 32]);
-        assert!(matches!(recent.look_up(ID, Some(other)), Recent::Known(_)));
+        assert!(is_known(None) && !is_known(Some(ca)));
     }
 
     #[test]

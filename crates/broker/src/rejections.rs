@@ -56,12 +56,8 @@ impl HandshakeRejections {
         });
     }
 
-    /// Remembers a rejection that was logged already, unless there were too many in its second.
-    pub(crate) fn remember(&self, rejection: HandshakeRejection) {
-        self.add(rejection, |_| {});
-    }
-
-    fn add(&self, rejection: HandshakeRejection, log: impl FnOnce(&HandshakeRejection)) {
+    /// Remembers a rejection and has it logged with what its place knows of it, unless there were too many in its second.
+    pub(crate) fn add(&self, rejection: HandshakeRejection, log: impl FnOnce(&HandshakeRejection)) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let second = rejection.at.as_secs();
         if second != inner.second {

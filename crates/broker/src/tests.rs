@@ -1,5 +1,7 @@
 //! A broker with real clients: what policies decide, and what becomes of who is let in.
 
+mod refused;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -295,10 +297,16 @@ impl Session {
     }
 
     async fn subscribe(&mut self, filter: &str) -> Vec<ReasonCode> {
-        let filter = TopicFilter::parse(filter).unwrap();
-        self.client.subscribe(&[(filter, QoS::AtLeastOnce)], Instant::now().into_std()).unwrap();
+        self.subscribe_all(&[filter]).await.0
+    }
+
+    /// Subscribes to several filters at once, and gives the answers with what the server says to people.
+    async fn subscribe_all(&mut self, filters: &[&str]) -> (Vec<ReasonCode>, Option<Box<str>>) {
+        let filters: Vec<_> =
+            filters.iter().map(|text| (TopicFilter::parse(text).unwrap(), QoS::AtLeastOnce)).collect();
+        self.client.subscribe(&filters, Instant::now().into_std()).unwrap();
         match self.next().await {
-            Some(ClientEvent::SubAck { codes, .. }) => codes,
+            Some(ClientEvent::SubAck { codes, reason_string, .. }) => (codes, reason_string),
             other => panic!("{other:?}"),
         }
     }
@@ -340,6 +348,52 @@ async fn a_denied_connect_is_remembered_and_told_only_where_the_setting_says_so(
         assert_eq!(rejection.code, "connect_denied");
         let id = device.certificate.id();
         assert_eq!(rejection.message, format!("certificate {id} as client b: {expected}"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_denied_later_is_told_where_the_setting_says_so() {
+    let nearest = |number: u8, resources: &str| {
+        format!(
+            "no statement allows it; the nearest is statement {number} of policy policy-of-a, line 1, but it speaks of \
+             other resources: {ARN}{resources}"
+        )
+    };
+    let publish = nearest(2, "topic/mine");
+    let subscribe = nearest(3, "topicfilter/mine");
+    for policy_reasons in [false, true] {
+        let told = |reason: &str| policy_reasons.then(|| Box::from(reason));
+        let world = World::start(Difference { policy_reasons, ..USUAL }).await;
+        let rights = [
+            allow("Connect", "client/a"),
+            allow("Publish", "topic/mine"),
+            allow("Subscribe", "topicfilter/mine"),
+        ];
+        let device = world.device("a", &rights.join(",")).await;
+
+        let mut session = world.enter(&device, "a").await;
+        let denied = session.publish("other").await;
+        let Some(ClientEvent::PubAck { reason, reason_string, .. }) = denied else { panic!("{denied:?}") };
+        assert_eq!((reason, reason_string), (ReasonCode::NotAuthorized, told(&publish)));
+        let (codes, reason_string) = session.subscribe_all(&["x/#", "mine", "y"]).await;
+        let denied = ReasonCode::NotAuthorized;
+        assert_eq!(codes, [denied, ReasonCode::GrantedQoS1, denied]);
+        assert_eq!(reason_string, told(&format!("x/#: {subscribe}; y: {subscribe}")));
+        assert_eq!(session.subscribe_all(&["mine"]).await.1, None, "nothing was denied");
+        // QoS 0 has no acknowledgement.
+        let (topic, now) = (TopicName::parse("other").unwrap(), Instant::now().into_std());
+        session.client.publish(&topic, "hello".into(), QoS::AtMostOnce, now).unwrap();
+        let ended = ClientEvent::Disconnected { reason: denied, reason_string: told(&publish) };
+        assert_eq!(session.next().await, Some(ended));
+
+        let mut session = world.enter(&device, "a").await;
+        let policy = PolicyName::parse("policy-of-a").unwrap();
+        let mut transaction = Transaction::new();
+        transaction.detach_policy(device.certificate.id(), policy);
+        world.commit(transaction).await;
+        let ended =
+            ClientEvent::Disconnected { reason: denied, reason_string: told("no statement allows it") };
+        assert_eq!(session.next().await, Some(ended));
     }
 }
 

@@ -10,7 +10,7 @@ use landfall_model::{ClientId, TopicFilter, TopicName};
 use crate::framing::PacketDecoder;
 use crate::packet::{
     Ack, ConnAck, Connect, Disconnect, Message, Packet, PacketId, ProtocolVersion, Publish, PublishQoS, QoS,
-    Sender, Subscribe, SubscriptionOptions, Unsubscribe,
+    Sender, SubAck, Subscribe, SubscriptionOptions, Unsubscribe,
 };
 use crate::publish::{EncodeError, PACKET_BYTES_LARGEST, PublishHead};
 use crate::reason::ReasonCode;
@@ -35,6 +35,8 @@ pub struct ClientOptions {
     pub packet_bytes_max: NonZeroU32,
     /// Most messages of quality of service 1 that the server may send ahead. MQTT 5 servers are told.
     pub receive_maximum: NonZeroU16,
+    /// Whether MQTT 5 servers may say to people, in their acknowledgements, why they refuse something.
+    pub problem_information: bool,
 }
 
 impl ClientOptions {
@@ -47,6 +49,7 @@ impl ClientOptions {
             keep_alive_seconds: 60,
             packet_bytes_max: NonZeroU32::MAX,
             receive_maximum: NonZeroU16::MAX,
+            problem_information: true,
         }
     }
 }
@@ -76,6 +79,8 @@ pub enum ClientEvent {
         packet_id: PacketId,
         /// What became of the message.
         reason: ReasonCode,
+        /// What the server says to people.
+        reason_string: Option<Box<str>>,
     },
     /// The server answered a subscription, one code for each filter. The failure of MQTT 3.1.1 comes as
     /// [`ReasonCode::UnspecifiedError`].
@@ -84,6 +89,8 @@ pub enum ClientEvent {
         packet_id: PacketId,
         /// The answers, in the order of the filters.
         codes: Vec<ReasonCode>,
+        /// What the server says to people, for all filters together.
+        reason_string: Option<Box<str>>,
     },
     /// The server answered the end of a subscription; MQTT 3.1.1 has no codes.
     UnsubAck {
@@ -185,6 +192,7 @@ impl Client {
             keep_alive_seconds,
             packet_bytes_max,
             receive_maximum,
+            problem_information,
         } = options;
         let connect = Connect {
             version: *version,
@@ -197,6 +205,7 @@ impl Client {
             receive_maximum: Some(*receive_maximum).filter(|maximum| *maximum < NonZeroU16::MAX),
             maximum_packet_size: Some(*packet_bytes_max).filter(|maximum| *maximum < NonZeroU32::MAX),
             topic_alias_maximum: 0,
+            request_problem_information: *problem_information,
             authentication_method: None,
         };
         let mut client = Self {
@@ -376,13 +385,13 @@ impl Client {
         }
         match packet {
             Packet::Publish(publish) => self.handle_publish(publish, now),
-            Packet::PubAck(Ack { packet_id, reason }) => {
+            Packet::PubAck(Ack { packet_id, reason, reason_string }) => {
                 self.in_flight.remove(&packet_id);
-                self.events.push_back(ClientEvent::PubAck { packet_id, reason });
+                self.events.push_back(ClientEvent::PubAck { packet_id, reason, reason_string });
             }
-            Packet::SubAck(ack) => {
-                self.in_flight.remove(&ack.packet_id);
-                self.events.push_back(ClientEvent::SubAck { packet_id: ack.packet_id, codes: ack.codes });
+            Packet::SubAck(SubAck { packet_id, codes, reason_string }) => {
+                self.in_flight.remove(&packet_id);
+                self.events.push_back(ClientEvent::SubAck { packet_id, codes, reason_string });
             }
             Packet::UnsubAck(ack) => {
                 self.in_flight.remove(&ack.packet_id);
@@ -432,7 +441,7 @@ impl Client {
             PublishQoS::AtMostOnce => {}
             PublishQoS::AtLeastOnce(packet_id) => {
                 // The acknowledgement has four bytes, or six; a server that takes less waits in vain.
-                self.push(Packet::PubAck(Ack { packet_id, reason: ReasonCode::Success })).ok();
+                self.push(Packet::PubAck(Ack::success(packet_id))).ok();
                 self.sent(now);
             }
             // Nothing is subscribed to with quality of service 2 here.

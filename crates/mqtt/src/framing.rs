@@ -4,7 +4,6 @@
 //! nothing wrong, and before that the size in the fixed header was compared with the limit, so that no more than a
 //! packet is ever buffered. Payloads are shared with the buffer that they arrived in.
 
-use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -133,7 +132,7 @@ enum Item {
 }
 
 fn from_v3(packet: v3::Packet, original: &Original) -> Result<Packet, Violation> {
-    let ack = |packet_id| Ack { packet_id: PacketId::from(packet_id), reason: ReasonCode::Success };
+    let ack = |packet_id| Ack::success(PacketId::from(packet_id));
     Ok(match packet {
         v3::Packet::Connect(connect) => Packet::Connect(Box::new(Connect {
             version: ProtocolVersion::V311,
@@ -149,6 +148,7 @@ fn from_v3(packet: v3::Packet, original: &Original) -> Result<Packet, Violation>
             receive_maximum: None,
             maximum_packet_size: None,
             topic_alias_maximum: 0,
+            request_problem_information: true,
             authentication_method: None,
         })),
         v3::Packet::ConnectAck(ack) => {
@@ -179,6 +179,7 @@ fn from_v3(packet: v3::Packet, original: &Original) -> Result<Packet, Violation>
             Packet::SubAck(SubAck {
                 packet_id: packet_id.into(),
                 codes: status.into_iter().map(code).collect(),
+                reason_string: None,
             })
         }
         v3::Packet::Unsubscribe { packet_id, topic_filters } => Packet::Unsubscribe(Unsubscribe {
@@ -201,10 +202,10 @@ fn from_v5(packet: v5::Packet, original: &Original) -> Result<Packet, Violation>
         v5::Packet::Connect(connect) => Packet::Connect(Box::new(connect_from_v5(*connect, original)?)),
         v5::Packet::ConnectAck(ack) => Packet::ConnAck(Box::new(connack_from_v5(*ack))),
         v5::Packet::Publish(publish) => Packet::Publish(from_publish(*publish, original)?),
-        v5::Packet::PublishAck(ack) => Packet::PubAck(from_ack(ack.packet_id, ack.reason_code.into())),
-        v5::Packet::PublishReceived(ack) => Packet::PubRec(from_ack(ack.packet_id, ack.reason_code.into())),
-        v5::Packet::PublishRelease(ack) => Packet::PubRel(from_ack(ack.packet_id, ack.reason_code.into())),
-        v5::Packet::PublishComplete(ack) => Packet::PubComp(from_ack(ack.packet_id, ack.reason_code.into())),
+        v5::Packet::PublishAck(ack) => Packet::PubAck(from_ack(ack)),
+        v5::Packet::PublishReceived(ack) => Packet::PubRec(from_ack(ack)),
+        v5::Packet::PublishRelease(ack) => Packet::PubRel(from_ack2(ack)),
+        v5::Packet::PublishComplete(ack) => Packet::PubComp(from_ack2(ack)),
         v5::Packet::Subscribe(subscribe) => Packet::Subscribe(Subscribe {
             packet_id: subscribe.packet_id.into(),
             subscription_id: subscribe.id,
@@ -217,6 +218,7 @@ fn from_v5(packet: v5::Packet, original: &Original) -> Result<Packet, Violation>
         v5::Packet::SubscribeAck(ack) => Packet::SubAck(SubAck {
             packet_id: ack.packet_id.into(),
             codes: ack.status.into_iter().map(|code| reason(code.into())).collect(),
+            reason_string: ack.reason_string.map(|string| text(&string)),
         }),
         v5::Packet::Unsubscribe(unsubscribe) => Packet::Unsubscribe(Unsubscribe {
             packet_id: unsubscribe.packet_id.into(),
@@ -255,6 +257,7 @@ fn connect_from_v5(connect: v5::Connect, original: &Original) -> Result<Connect,
         receive_maximum: connect.receive_max,
         maximum_packet_size: connect.max_packet_size,
         topic_alias_maximum: connect.topic_alias_max,
+        request_problem_information: connect.request_problem_info,
         authentication_method: connect.auth_method.map(|method| text(&method)),
     })
 }
@@ -395,7 +398,7 @@ fn to_v5(packet: Packet) -> Result<v5::Packet, EncodeError> {
         Packet::SubAck(ack) => v5::Packet::SubscribeAck(v5::SubscribeAck {
             packet_id: ack.packet_id.non_zero(),
             properties: Vec::new(),
-            reason_string: None,
+            reason_string: ack.reason_string.map(Into::into),
             status: ack.codes.iter().map(|code| to_code(*code, packet_type)).collect::<Result<_, _>>()?,
         }),
         Packet::Unsubscribe(unsubscribe) => v5::Packet::Unsubscribe(v5::Unsubscribe {
@@ -427,6 +430,7 @@ fn connect_to_v5(connect: Connect) -> v5::Connect {
         auth_method: connect.authentication_method.map(Into::into),
         receive_max: connect.receive_maximum,
         topic_alias_max: connect.topic_alias_maximum,
+        request_problem_info: connect.request_problem_information,
         max_packet_size: connect.maximum_packet_size,
         last_will: connect.will.map(|will| v5::LastWill {
             qos: to_qos(will.qos),
@@ -471,7 +475,8 @@ fn to_ack(ack: Ack, packet: PacketType) -> Result<v5::PublishAck, EncodeError> {
     Ok(v5::PublishAck {
         packet_id: ack.packet_id.non_zero(),
         reason_code: to_code(ack.reason, packet)?,
-        ..v5::PublishAck::default()
+        properties: Vec::new(),
+        reason_string: ack.reason_string.map(Into::into),
     })
 }
 
@@ -479,7 +484,8 @@ fn to_ack2(ack: Ack, packet: PacketType) -> Result<v5::PublishAck2, EncodeError>
     Ok(v5::PublishAck2 {
         packet_id: ack.packet_id.non_zero(),
         reason_code: to_code(ack.reason, packet)?,
-        ..v5::PublishAck2::default()
+        properties: Vec::new(),
+        reason_string: ack.reason_string.map(Into::into),
     })
 }
 
@@ -492,8 +498,20 @@ fn not_in_version(packet: PacketType, version: ProtocolVersion) -> EncodeError {
     EncodeError::NotInVersion { packet, version }
 }
 
-fn from_ack(packet_id: NonZeroU16, code: u8) -> Ack {
-    Ack { packet_id: packet_id.into(), reason: reason(code) }
+fn from_ack(ack: v5::PublishAck) -> Ack {
+    Ack {
+        packet_id: ack.packet_id.into(),
+        reason: reason(ack.reason_code.into()),
+        reason_string: ack.reason_string.map(|string| text(&string)),
+    }
+}
+
+fn from_ack2(ack: v5::PublishAck2) -> Ack {
+    Ack {
+        packet_id: ack.packet_id.into(),
+        reason: reason(ack.reason_code.into()),
+        reason_string: ack.reason_string.map(|string| text(&string)),
+    }
 }
 
 /// A reason code that the validation has already found to be one.

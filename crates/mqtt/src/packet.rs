@@ -333,17 +333,35 @@ impl Packet {
 }
 
 impl Packet {
-    /// The packet without its reason string, if it has one.
-    pub(crate) fn without_reason_string(&self) -> Option<Self> {
-        if let Self::ConnAck(connack) = self
-            && connack.reason_string.is_some()
-        {
-            return Some(Self::ConnAck(Box::new(ConnAck { reason_string: None, ..(**connack).clone() })));
+    /// A copy of the packet without its reason string, if it has one.
+    pub(crate) fn without_reason_string(&mut self) -> Option<Self> {
+        // Taken out before the copy is made, so that packets without one are not copied.
+        let reason_string = self.reason_string_mut()?.take()?;
+        let shorter = self.clone();
+        if let Some(place) = self.reason_string_mut() {
+            *place = Some(reason_string);
         }
-        if let Self::Disconnect(Disconnect { reason, reason_string: Some(_) }) = self {
-            return Some(Self::Disconnect(Disconnect { reason: *reason, reason_string: None }));
-        }
-        None
+        Some(shorter)
+    }
+
+    /// Where the reason string stands; none in packets that have none here.
+    fn reason_string_mut(&mut self) -> Option<&mut Option<Box<str>>> {
+        Some(match self {
+            Self::ConnAck(connack) => &mut connack.reason_string,
+            Self::PubAck(ack) | Self::PubRec(ack) | Self::PubRel(ack) | Self::PubComp(ack) => {
+                &mut ack.reason_string
+            }
+            Self::SubAck(ack) => &mut ack.reason_string,
+            Self::Disconnect(disconnect) => &mut disconnect.reason_string,
+            Self::Connect(_)
+            | Self::Publish(_)
+            | Self::Subscribe(_)
+            | Self::Unsubscribe(_)
+            | Self::UnsubAck(_)
+            | Self::PingReq
+            | Self::PingResp
+            | Self::Auth => return None,
+        })
     }
 }
 
@@ -365,6 +383,8 @@ pub(crate) struct Connect {
     /// In bytes.
     pub(crate) maximum_packet_size: Option<NonZeroU32>,
     pub(crate) topic_alias_maximum: u16,
+    /// Whether acknowledgements may carry a reason string; true when MQTT 5 clients say nothing of it.
+    pub(crate) request_problem_information: bool,
     pub(crate) authentication_method: Option<Box<str>>,
 }
 
@@ -460,11 +480,19 @@ pub(crate) struct Publish {
     pub(crate) properties: Option<Arc<PublishProperties>>,
 }
 
-/// PUBACK, PUBREC, PUBREL and PUBCOMP. In MQTT 3.1.1 the reason does not travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// PUBACK, PUBREC, PUBREL and PUBCOMP. In MQTT 3.1.1 the packet identifier alone travels.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ack {
     pub(crate) packet_id: PacketId,
     pub(crate) reason: ReasonCode,
+    pub(crate) reason_string: Option<Box<str>>,
+}
+
+impl Ack {
+    /// An acknowledgement of a message that was taken.
+    pub(crate) fn success(packet_id: PacketId) -> Self {
+        Self { packet_id, reason: ReasonCode::Success, reason_string: None }
+    }
 }
 
 /// SUBSCRIBE.
@@ -475,11 +503,13 @@ pub(crate) struct Subscribe {
     pub(crate) filters: Vec<(TopicFilter, SubscriptionOptions)>,
 }
 
-/// SUBACK. The failure of MQTT 3.1.1 is [`ReasonCode::UnspecifiedError`].
+/// SUBACK. The failure of MQTT 3.1.1, which has no reason string, is [`ReasonCode::UnspecifiedError`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SubAck {
     pub(crate) packet_id: PacketId,
     pub(crate) codes: Vec<ReasonCode>,
+    /// One for the whole packet, however many codes it has.
+    pub(crate) reason_string: Option<Box<str>>,
 }
 
 /// UNSUBSCRIBE.

@@ -28,25 +28,26 @@ impl Transmit {
 
     /// Appends a packet, unless the receiver takes no packet of that size.
     ///
-    /// A reason string is left out when the packet is too large with it [MQTT-3.2.2-19] [MQTT-3.14.2-3].
+    /// A reason string is left out when the packet is too large with it [MQTT-3.2.2-19] [MQTT-3.4.2-2] [MQTT-3.9.2-1]
+    /// [MQTT-3.14.2-3], or cannot be said with it.
     pub(crate) fn push(
         &mut self,
         version: ProtocolVersion,
-        packet: Packet,
+        mut packet: Packet,
         packet_bytes_max: u32,
     ) -> Result<(), Unsendable> {
         let before = self.tail.len();
         let shorter = packet.without_reason_string();
-        framing::encode(version, packet, &mut self.tail)?;
+        let encoded = framing::encode(version, packet, &mut self.tail);
         let added = self.tail.len() - before;
-        if added as u64 <= u64::from(packet_bytes_max) {
+        if encoded.is_ok() && added as u64 <= u64::from(packet_bytes_max) {
             self.bytes += added;
             return Ok(());
         }
         self.tail.truncate(before);
         match shorter {
             Some(shorter) => self.push(version, shorter, packet_bytes_max),
-            None => Err(Unsendable::TooLarge),
+            None => Err(encoded.map_or_else(Unsendable::Encode, |()| Unsendable::TooLarge)),
         }
     }
 

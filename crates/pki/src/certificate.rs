@@ -255,6 +255,11 @@ impl ParsedCertificate {
         hex::encode(self.serial_number())
     }
 
+    /// The serial number in decimal, as policies know it.
+    pub fn serial_number_decimal(&self) -> String {
+        decimal(self.serial_number())
+    }
+
     /// Who signed it, as it says itself.
     pub fn issuer(&self) -> &DistinguishedName {
         &self.issuer
@@ -439,6 +444,25 @@ pub(crate) fn read_attribute(attribute: &Tlv<'_>, part: NamePart) -> Result<Name
     }
 }
 
+/// A number of any length, its most significant byte first, in decimal.
+fn decimal(bytes: &[u8]) -> String {
+    // The digits, the least significant first.
+    let mut digits = vec![0_u8];
+    for byte in bytes {
+        let mut carry = u16::from(*byte);
+        for digit in &mut digits {
+            let value = u16::from(*digit) * 256 + carry;
+            *digit = u8::try_from(value % 10).unwrap_or_default();
+            carry = value / 10;
+        }
+        while carry > 0 {
+            digits.push(u8::try_from(carry % 10).unwrap_or_default());
+            carry /= 10;
+        }
+    }
+    digits.iter().rev().map(|digit| char::from(b'0' + digit)).collect()
+}
+
 impl From<Malformed> for CertificateError {
     fn from(malformed: Malformed) -> Self {
         let Malformed { what, offset } = malformed;
@@ -463,5 +487,26 @@ impl fmt::Debug for ParsedCertificate {
             .field("subject", &self.subject)
             .field("issuer", &self.issuer)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serial_numbers_are_decimal() {
+        for (bytes, expected) in [
+            (&[][..], "0"),
+            (&[0], "0"),
+            (&[9], "9"),
+            (&[255], "255"),
+            (&[1, 0], "256"),
+            // The example of the developer guide, `use-policy-variables.html`.
+            (&[0x92, 0x12, 0x85, 0xcb, 0xb7, 0xa5, 0xe0, 0x86], "10525622389124227206"),
+            (&[255; 20], "1461501637330902918203684832716283019655932542975"),
+        ] {
+            assert_eq!(decimal(bytes), expected, "{bytes:?}");
+        }
     }
 }

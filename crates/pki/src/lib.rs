@@ -59,5 +59,5 @@ pub use registrable::{IssuerError, check_issued_by, check_without_ca, find_issue
 pub use request::{CertificateRequest, REQUEST_BYTES_MAX, RequestError};
 pub use request_text::request_to_pem;
 pub use server_tls::{ALPN_PROTOCOLS, SESSIONS_MAX, ServerTls, ServerTlsError, server_provider};
-pub use subject::{Subject, SubjectError};
+pub use subject::{AttributeName, Subject, SubjectError};
 pub use verifier::DeviceVerifier;

@@ -17,6 +17,13 @@ pub struct Subject {
     attributes: Vec<(ObjectIdentifier, Box<str>)>,
 }
 
+/// The name of a kind of attribute, read once for many subjects: an OpenSSL name or an object identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttributeName {
+    oid: ObjectIdentifier,
+    text: Box<str>,
+}
+
 /// Why a subject cannot be made.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SubjectError {
@@ -86,6 +93,27 @@ pub enum SubjectError {
     },
 }
 
+impl AttributeName {
+    /// Reads a name, of whatever case, or the digits of an object identifier.
+    ///
+    /// # Errors
+    /// The name is not known.
+    pub fn parse(text: &str) -> Result<Self, SubjectError> {
+        let oid = attribute_oid(text).ok_or_else(|| SubjectError::UnknownName { name: shortened(text) })?;
+        Ok(Self { oid, text: text.into() })
+    }
+
+    /// Whether it names this field.
+    pub fn is(&self, field: SubjectField) -> bool {
+        attribute_oid(field.oid()) == Some(self.oid)
+    }
+
+    /// The name as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
 impl Subject {
     /// A subject without attributes, to be filled by [`Self::push`].
     pub fn new() -> Self {
@@ -115,8 +143,15 @@ impl Subject {
     /// # Errors
     /// The name is not known, or the value is not one that the attribute may have.
     pub fn push_named(&mut self, name: &str, value: &str) -> Result<(), SubjectError> {
-        let oid = attribute_oid(name).ok_or_else(|| SubjectError::UnknownName { name: shortened(name) })?;
-        self.push_oid(oid, name, value)
+        self.push_attribute(&AttributeName::parse(name)?, value)
+    }
+
+    /// Adds an attribute at the end, by a name that was read before.
+    ///
+    /// # Errors
+    /// The value is not one that the attribute may have.
+    pub fn push_attribute(&mut self, name: &AttributeName, value: &str) -> Result<(), SubjectError> {
+        self.push_oid(name.oid, &name.text, value)
     }
 
     pub(crate) fn push_oid(
@@ -332,6 +367,21 @@ mod tests {
             &[("2.5.4.44", "x1"), ("2.5.4.12", "iot"), ("2.5.4.5", "42")],
         );
         check("CN=Zürich", &[("2.5.4.3", "Zürich")]);
+    }
+
+    #[test]
+    fn a_name_is_read_once_for_many_subjects() {
+        let name = AttributeName::parse("serialnumber").unwrap();
+        assert!(name.is(SubjectField::SerialNumber) && !name.is(SubjectField::CommonName));
+        assert_eq!(name.as_str(), "serialnumber");
+        assert!(AttributeName::parse("2.5.4.44").unwrap().is(SubjectField::GenerationQualifier));
+        let unknown = SubjectError::UnknownName { name: "colour".to_owned() };
+        assert_eq!(AttributeName::parse("colour"), Err(unknown));
+        let mut subject = Subject::new();
+        subject.push_attribute(&name, "1").unwrap();
+        assert_eq!(subject, Subject::parse("serialNumber=1").unwrap());
+        let empty = SubjectError::EmptyValue { name: "serialnumber".to_owned() };
+        assert_eq!(subject.push_attribute(&name, ""), Err(empty));
     }
 
     #[test]

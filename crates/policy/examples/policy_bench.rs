@@ -73,6 +73,39 @@ fn best(calls: u32, mut call: impl FnMut()) -> Duration {
     rounds.min().unwrap_or_default()
 }
 
+/// Prints what patterns cost that are made to be slow, and how that grows with the pattern, and with pattern and text.
+fn print_slow_patterns(device: &Device) {
+    let time = |pattern: String, topic: usize| {
+        let characters = pattern.len();
+        let document = parse(&format!(
+            r#"{{"Statement":{{"Effect":"Allow","Action":"iot:*","Resource":"{pattern}"}}}}"#
+        ));
+        let authorizer = Authorizer::compile(PREFIX.into(), device, vec![named(1, document)]);
+        // As an ARN, because a topic has at most 256 bytes.
+        let text = format!("{PREFIX}topic/{}", "a".repeat(topic));
+        let decision = best(1_000, || {
+            black_box(authorizer.decide(PolicyAction::Publish, black_box(Resource::Arn(&text))));
+        });
+        (characters, decision)
+    };
+    for (written, part, most) in
+        [("*?a…", "*?a", 600), ("*???…b*", "?", 1_900), ("*a???…b*", "?", 1_900), ("*a?a?…b*", "a?", 950)]
+    {
+        let pattern = |times: usize| match written {
+            "*a???…b*" => format!("*a{}b*", part.repeat(times)),
+            _ => format!("*{}b*", part.repeat(times)),
+        };
+        for times in [16, 32, 64, 128, 256, most] {
+            let (characters, decision) = time(pattern(times), 256);
+            println!("decision, {written} of {characters} characters, a topic of 256: {decision:?}");
+        }
+        for times in [125, 250, 500] {
+            let (characters, decision) = time(pattern(times), 8 * times);
+            println!("decision, {written} of {characters} characters, a text of {}: {decision:?}", 8 * times);
+        }
+    }
+}
+
 /// Bytes of the process that are in memory; none where the system does not tell.
 fn resident_bytes() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
@@ -95,16 +128,7 @@ fn main() {
     });
     println!("decision, ten statements: {decision:?}");
 
-    let slow = parse(&format!(
-        r#"{{"Statement":{{"Effect":"Allow","Action":"iot:*","Resource":"*{}b"}}}}"#,
-        "*?a".repeat(600)
-    ));
-    let slow = Authorizer::compile(PREFIX.into(), &device, vec![named(1, slow)]);
-    let long = TopicName::parse(&"a".repeat(256)).expect("a topic");
-    let decision = best(1_000, || {
-        black_box(slow.decide(PolicyAction::Publish, black_box(Resource::Topic(&long))));
-    });
-    println!("decision, a pattern of 1,800 characters made to be slow, a topic of 256: {decision:?}");
+    print_slow_patterns(&device);
 
     let policies: Vec<_> = (0..POLICIES).map(|place| named(place, ten_statements())).collect();
     let prefix: Arc<str> = PREFIX.into();

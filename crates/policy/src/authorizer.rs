@@ -120,7 +120,8 @@ impl Authorizer {
 
     /// Whether the connection may do this: a denial wins over what allows, and what nothing allows is denied.
     ///
-    /// Allocates nothing, and takes time linear in the patterns of the statements that speak of the action.
+    /// Allocates nothing, and takes time linear in the patterns of the statements that speak of the action: each byte of them
+    /// costs a bounded number of operations, whatever a client sends.
     pub fn decide(&self, action: PolicyAction, resource: Resource<'_>) -> Decision {
         let mut buffer = [0; ARN_BYTES];
         match resource.arn(&self.arn_prefix, &mut buffer) {

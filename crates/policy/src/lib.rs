@@ -19,6 +19,7 @@ mod lint;
 mod malformed;
 mod operand;
 mod pattern;
+mod places;
 mod resource;
 mod variable;
 

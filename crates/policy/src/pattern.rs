@@ -1,11 +1,21 @@
 //! Patterns with `*` (any characters, none and slashes included), `?` (one character) and `${variables}`.
 //!
 //! A pattern is shared by all connections: what its variables stand for is passed in when it is matched, and is compared as
-//! it is, so that no value is ever a pattern. Matching never goes back behind a `*` that is done with: the work is at most
-//! the length of the pattern times that of the text, and for one without `?` in the middle about the length of the text.
+//! it is, so that no value is ever a pattern.
+//!
+//! Matching never goes back behind a `*` that is done with. What stands between two of them is looked for by its first text,
+//! and after [`TRIES_MAX`] places where only the beginning of it stands, at all places at once, 64 in one operation: see
+//! [`Places`]. So for a pattern of `p` bytes, values included, and a text of `t` bytes the work is `O(p + t + m · t / 64)`,
+//! where `m` is the bytes of the parts so looked for, and no more than about `2 · t`. For the ARNs that a connection asks
+//! about, of which none is longer than [`ARN_BYTES`](crate::resource::ARN_BYTES), `t / 64` is at most 7.
 
 use crate::malformed::{PolicyProblem, Position};
+use crate::places::Places;
 use crate::variable::{Slots, Variable};
+
+/// At how many places a part between two `*` is looked at one by one. As many as an MQTT topic in AWS IoT has levels, so
+/// that parts which begin with a slash hardly ever need more.
+const TRIES_MAX: usize = 8;
 
 /// A resource pattern of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,15 +147,90 @@ pub(crate) fn matches<'v>(pieces: &[Piece], text: &str, value: &impl Fn(u16) -> 
     let last_star = pieces.iter().rposition(is_any_text).unwrap_or(first_star);
     let (first, rest) = pieces.split_at(first_star);
     let (middle, last) = rest.split_at(last_star - first_star);
-    let Some(mut text) = strip_prefix(first, text, value) else { return false };
+    let Some(text) = strip_prefix(first, text, value) else { return false };
+    parts_match(middle, last, text, value)
+}
+
+/// Whether the parts between `*` stand in the text one behind the other, and the last at its end.
+///
+/// Not inlined, because most patterns do not come so far, and should not pay for the room on the stack.
+#[inline(never)]
+fn parts_match<'v>(
+    middle: &[Piece],
+    last: &[Piece],
+    text: &str,
+    value: &impl Fn(u16) -> Option<&'v str>,
+) -> bool {
+    let mut search = Search { whole: text, rest: text, places: None };
     // The pieces between two `*` stand for a fixed number of characters, so that the leftmost place is as good as any.
-    for segment in middle.split(is_any_text) {
-        match skip_behind(segment, text, value) {
-            Some(behind) => text = behind,
-            None => return false,
-        }
+    let is_any_text = |piece: &Piece| *piece == Piece::AnyText;
+    let is_found = middle.split(is_any_text).all(|part| search.skip_behind(part, value).is_some());
+    is_found && strip_suffix(last.get(1..).unwrap_or_default(), search.rest, value).is_some()
+}
+
+/// Looks for one part of a pattern behind the other.
+struct Search<'t> {
+    whole: &'t str,
+    /// What is behind the parts found.
+    rest: &'t str,
+    /// Those of the bytes of `whole`, made when they are needed first.
+    places: Option<Places>,
+}
+
+impl<'t> Search<'t> {
+    /// Goes behind the first place that has the pieces, which are between two `*`.
+    fn skip_behind<'v>(&mut self, pieces: &[Piece], value: &impl Fn(u16) -> Option<&'v str>) -> Option<()> {
+        // `?` beside a `*` only says how many characters that is at least: `*?a?*` is `?*a*?`.
+        let is_fixed = |piece: &Piece| *piece != Piece::AnyCharacter;
+        let start = pieces.iter().position(is_fixed).unwrap_or(pieces.len());
+        let end = pieces.iter().rposition(is_fixed).map_or(start, |place| place + 1);
+        let (before, behind) = (pieces.get(..start)?, pieces.get(end..)?);
+        self.rest = strip_prefix(before, self.rest, value)?;
+        self.rest = self.find_behind(pieces.get(start..end)?, value)?;
+        self.rest = strip_prefix(behind, self.rest, value)?;
+        Some(())
     }
-    strip_suffix(last.get(1..).unwrap_or_default(), text, value).is_some()
+
+    /// What is behind the first place that has the pieces, of which the first is no `?`.
+    fn find_behind<'v>(
+        &mut self,
+        pieces: &[Piece],
+        value: &impl Fn(u16) -> Option<&'v str>,
+    ) -> Option<&'t str> {
+        let Some((first, others)) = pieces.split_first() else { return Some(self.rest) };
+        let first = match first {
+            Piece::Text(text) => text,
+            Piece::Variable(slot) => value(*slot)?,
+            Piece::AnyText | Piece::AnyCharacter => "",
+        };
+        let mut rest = self.rest;
+        for _ in 0..TRIES_MAX {
+            let place = rest.find(first)?;
+            count_steps(place + first.len());
+            let found = rest.get(place..)?;
+            if let Some(behind) = strip_prefix(others, found.get(first.len()..)?, value) {
+                return Some(behind);
+            }
+            let mut characters = found.chars();
+            characters.next()?;
+            rest = characters.as_str();
+        }
+        let places = self.places.get_or_insert_with(|| Places::new(self.whole));
+        places.begin_at(self.whole.len() - rest.len());
+        for piece in pieces {
+            let is_left = match piece {
+                Piece::Text(text) => places.skip_text(text),
+                Piece::Variable(slot) => places.skip_text(value(*slot)?),
+                Piece::AnyCharacter => places.skip_character(),
+                Piece::AnyText => true,
+            };
+            if !is_left {
+                return None;
+            }
+        }
+        // Of two places, that which begins first ends first, because both have as many characters.
+        self.whole.get(places.first()?..)
+    }
 }
 
 /// What is behind the pieces, if the text begins with them.
@@ -155,9 +240,10 @@ fn strip_prefix<'t, 'v>(
     value: &impl Fn(u16) -> Option<&'v str>,
 ) -> Option<&'t str> {
     for piece in pieces {
+        count_steps(1);
         text = match piece {
-            Piece::Text(expected) => text.strip_prefix(&**expected)?,
-            Piece::Variable(slot) => text.strip_prefix(value(*slot)?)?,
+            Piece::Text(expected) => text.strip_prefix(counted(expected))?,
+            Piece::Variable(slot) => text.strip_prefix(counted(value(*slot)?))?,
             Piece::AnyCharacter => {
                 let mut characters = text.chars();
                 characters.next()?;
@@ -176,9 +262,10 @@ fn strip_suffix<'t, 'v>(
     value: &impl Fn(u16) -> Option<&'v str>,
 ) -> Option<&'t str> {
     for piece in pieces.iter().rev() {
+        count_steps(1);
         text = match piece {
-            Piece::Text(expected) => text.strip_suffix(&**expected)?,
-            Piece::Variable(slot) => text.strip_suffix(value(*slot)?)?,
+            Piece::Text(expected) => text.strip_suffix(counted(expected))?,
+            Piece::Variable(slot) => text.strip_suffix(counted(value(*slot)?))?,
             Piece::AnyCharacter => {
                 let mut characters = text.chars();
                 characters.next_back()?;
@@ -190,42 +277,70 @@ fn strip_suffix<'t, 'v>(
     Some(text)
 }
 
-/// What is behind the first place where the text has the pieces.
-fn skip_behind<'t, 'v>(
-    pieces: &[Piece],
-    text: &'t str,
-    value: &impl Fn(u16) -> Option<&'v str>,
-) -> Option<&'t str> {
-    let only = match pieces {
-        [Piece::Text(expected)] => Some(&**expected),
-        [Piece::Variable(slot)] => Some(value(*slot)?),
-        _ => None,
-    };
-    if let Some(expected) = only {
-        return text.get(text.find(expected)? + expected.len()..);
-    }
-    let mut start = text.chars();
-    loop {
-        if let Some(behind) = strip_prefix(pieces, start.as_str(), value) {
-            return Some(behind);
-        }
-        start.next()?;
-    }
-}
-
 /// Whether a pattern of `*`, `?` and plain characters matches all of `text`.
 pub(crate) fn wildcards_match(pattern: &str, text: &str) -> bool {
     let syntax = Syntax { variables: false, wildcards: true };
     parse_pieces(pattern, syntax, &mut Slots::default()).is_ok_and(|pieces| matches(&pieces, text, &|_| None))
 }
 
+/// Counts, in tests only, the bytes looked at and the operations on 64 places.
+#[cfg(test)]
+pub(crate) fn count_steps(steps: usize) {
+    tests::STEPS.set(tests::STEPS.get() + steps);
+}
+
+#[cfg(not(test))]
+#[inline(always)]
+pub(crate) fn count_steps(_: usize) {}
+
+/// A text of which all bytes may be looked at.
+fn counted(text: &str) -> &str {
+    count_steps(text.len());
+    text
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use proptest::prelude::*;
 
     use super::*;
 
     const START: Position = Position { line: 1, column: 1 };
+
+    thread_local! {
+        pub(super) static STEPS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// What matching a pattern costs at most, see the head of the file.
+    ///
+    /// A part is compared at each of its tries, and its first text is prepared for the search and compared there as often;
+    /// every `*` makes a part. A step over all blocks moves every place by a byte, in up to four operations, so that of `t`
+    /// bytes `t + 1` steps at most are in parts found and as many in the one that is not.
+    fn steps_max(pattern: usize, text: usize) -> usize {
+        let blocks = text / 64 + 1;
+        (3 * TRIES_MAX + 2) * (pattern + 1) + 2 * text + 4 * 2 * (text + 1) * blocks
+    }
+
+    /// Whether the pattern matches, by no more than those steps.
+    fn matches_in_time<'v>(
+        pieces: &[Piece],
+        pattern: usize,
+        text: &str,
+        value: &impl Fn(u16) -> Option<&'v str>,
+    ) -> bool {
+        STEPS.set(0);
+        let found = matches(pieces, text, value);
+        let (steps, max) = (STEPS.get(), steps_max(pattern, text.len()));
+        assert!(steps <= max, "{steps} steps of at most {max}: {pieces:?} {text}");
+        found
+    }
+
+    fn parsed(pattern: &str) -> Box<[Piece]> {
+        let syntax = Syntax { variables: true, wildcards: true };
+        parse_pieces(pattern, syntax, &mut Slots::default()).unwrap()
+    }
 
     fn value(slots: &Slots, slot: u16) -> Option<&'static str> {
         match slots.variable(slot).unwrap().to_string().as_str() {
@@ -321,6 +436,24 @@ mod tests {
         }
     }
 
+    /// The same without recursion: for each beginning of the pattern, the beginnings of the text that it matches.
+    fn by_table(pattern: &[char], text: &[char]) -> bool {
+        let mut ends = vec![false; text.len() + 1];
+        ends[0] = true;
+        for wanted in pattern {
+            if *wanted == '*' {
+                let first = ends.iter().position(|end| *end).unwrap_or(ends.len());
+                ends[first..].fill(true);
+            } else {
+                for end in (0..text.len()).rev() {
+                    ends[end + 1] = ends[end] && (*wanted == '?' || *wanted == text[end]);
+                }
+                ends[0] = false;
+            }
+        }
+        ends[text.len()]
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_096))]
 
@@ -328,6 +461,45 @@ mod tests {
         fn matching_agrees_with_the_naive_matcher(pattern in "[ab*?é]{0,8}", text in "[abé]{0,10}") {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
             prop_assert_eq!(wildcards_match(&pattern, &text), naive(&chars(&pattern), &chars(&text)));
+        }
+
+        /// Long enough that parts are looked for at all places at once, across blocks of them.
+        #[test]
+        fn parts_that_nearly_match_are_found(
+            pattern in "(a|é|[?]|[*]|[?]{60,70}){0,3}[*]((a|é|[?]|[*]){1,6}[ab]){1,3}[*]?",
+            text in "(a{0,70}|(aé){0,30}|[abé]{0,9}){0,5}",
+        ) {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            let found = matches_in_time(&parsed(&pattern), pattern.len(), &text, &|_| None);
+            prop_assert_eq!(found, by_table(&chars(&pattern), &chars(&text)));
+        }
+
+        /// The same with a value inside of a part, which the document does not know.
+        #[test]
+        fn parts_with_values_that_nearly_match_are_found(
+            before in "[a?é]{0,3}",
+            inside in "[aé]{0,70}",
+            behind in "[ab?]{0,3}",
+            text in "(a{0,90}|(aé){0,30}|[abé]{0,9}){0,6}",
+        ) {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            let pattern = parsed(&format!("*{before}${{iot:ClientId}}{behind}*b"));
+            let plain = format!("*{before}{inside}{behind}*b");
+            let found = matches_in_time(&pattern, plain.len(), &text, &|_| Some(&*inside));
+            prop_assert_eq!(found, by_table(&chars(&plain), &chars(&text)));
+        }
+
+        /// Whatever stands in pattern and text, the work has that bound; periods of one or two characters are the worst.
+        #[test]
+        fn the_steps_are_bounded(
+            part in "[ab?é]{1,4}[*]?",
+            times in 1_usize..400,
+            end in "[b*?]{0,3}",
+            unit in "[abé]{1,3}",
+            length in 1_usize..400,
+        ) {
+            let pattern = format!("*{}{end}*", part.repeat(times));
+            matches_in_time(&parsed(&pattern), pattern.len(), &unit.repeat(length), &|_| None);
         }
 
         /// A value in a pattern means the same as its characters written as escapes.
@@ -352,17 +524,41 @@ mod tests {
         }
     }
 
-    /// The work is counted by the clock of the machine only in so far as an exponential matcher would never end.
+    /// Patterns of a document's 2,048 characters, on texts of the length of an ARN and much longer ones.
     #[test]
     fn patterns_made_to_be_slow_are_not() {
-        let text = "a".repeat(4_096);
-        for pattern in [
-            "*a".repeat(1_000) + "b",
-            "*?a".repeat(600) + "b",
-            "*".repeat(2_000) + "b",
-            "a*".repeat(1_000) + "b*",
-        ] {
-            assert!(!wildcards_match(&pattern, &text), "{pattern}");
+        for length in [256, 4_096] {
+            let text = "a".repeat(length);
+            for pattern in [
+                "*a".repeat(1_000) + "b",
+                "*?a".repeat(600) + "b",
+                "*".repeat(2_000) + "b",
+                "a*".repeat(1_000) + "b*",
+                format!("*{}b*", "?".repeat(128)),
+                format!("*a{}b*", "?".repeat(128)),
+                format!("*{}b*", "a?".repeat(64)),
+                format!("*{}b*", "a?".repeat(1_000)),
+                format!("*{}b*", "a?a*".repeat(500)),
+                format!("*{}b?a*", "a?a?b*".repeat(300)),
+                format!("*{}b*", "a".repeat(2_000)),
+            ] {
+                let found = matches_in_time(&parsed(&pattern), pattern.len(), &text, &|_| None);
+                assert!(!found, "{pattern}");
+            }
         }
+    }
+
+    /// A part that is looked for at all places at once costs a step for each byte and block, and no more.
+    #[test]
+    fn the_steps_of_one_part_do_not_depend_on_how_often_it_nearly_matches() {
+        let pattern = parsed(&format!("*{}b*", "a?".repeat(64)));
+        let steps = |text: &str| {
+            STEPS.set(0);
+            assert!(!matches(&pattern, text, &|_| None));
+            STEPS.get()
+        };
+        // 256 bytes are put into 5 blocks; 129 steps over them, and 8 tries before.
+        assert!(steps(&"a".repeat(256)) < 4_000, "{}", steps(&"a".repeat(256)));
+        assert!(steps(&"a".repeat(128)) <= steps(&"a".repeat(256)));
     }
 }

@@ -1,10 +1,13 @@
 //! Admission and registration: what becomes of a device that connects, and all that its registration makes.
 //!
+//! [`DeviceFacts`] is what policies can ask about such a device.
+//!
 //! Decisions only. [`decide`] and [`plan`] take what the registry holds as values and give values back; the caller
 //! reads before and writes after.
 
 mod admission;
 mod applicant;
+mod facts;
 mod plan;
 mod refusal;
 mod settings;
@@ -13,6 +16,7 @@ mod template;
 
 pub use admission::{Admission, InactiveCaDevices, PinnedAdmission, decide, decide_pinned};
 pub use applicant::Applicant;
+pub use facts::{ConnectionFacts, DeviceFacts, is_of_connection, thing_of};
 pub use plan::{plan, thing_name};
 pub use refusal::Refusal;
 pub use settings::{ExistingThing, IllegalCharacters, Settings, SettingsError, SettingsSource};

@@ -96,6 +96,7 @@ impl<'a> Apply<'a> {
 
     fn expect(&mut self, expectation: &Expectation) -> Result<(), ApplyError> {
         match expectation {
+            Expectation::CaActive(id) => ca_certificate::expect_active(self, *id),
             Expectation::CaRegisters(id) => ca_certificate::expect_registering(self, *id),
             Expectation::Thing { name, id } => match thing::read(self.connection, name)? {
                 Some((_, thing)) if thing.id == *id => Ok(()),

@@ -81,6 +81,20 @@ pub(crate) fn rid(connection: &Connection, id: CaCertificateId) -> Result<Option
     Ok(statuses(connection, id)?.map(|(rid, _, _)| rid))
 }
 
+/// Checks that the CA certificate is ACTIVE.
+pub(crate) fn expect_active(apply: &mut Apply<'_>, id: CaCertificateId) -> Result<(), ApplyError> {
+    if apply.rows.active_ca == Some(id) {
+        return Ok(());
+    }
+    match statuses(apply.connection, id)? {
+        Some((_, CaStatus::Active, _)) => {
+            apply.rows.active_ca = Some(id);
+            Ok(())
+        }
+        Some((_, CaStatus::Inactive, _)) | None => Err(Conflict::CaInactive(id).into()),
+    }
+}
+
 /// Checks that the CA certificate is ACTIVE and that its auto-registration is on.
 pub(crate) fn expect_registering(apply: &mut Apply<'_>, id: CaCertificateId) -> Result<(), ApplyError> {
     if apply.rows.registering_ca == Some(id) {

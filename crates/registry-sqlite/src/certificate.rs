@@ -46,7 +46,7 @@ statements! {
     ACTIVATE = "UPDATE certificates SET status = $1, creation = NULL, modified = $2, version = version + 1
         WHERE rid = $3 AND status = $4";
     SET_STATUS = "UPDATE certificates SET status = $1, creation = $2, modified = $3, version = version + 1
-        WHERE cert_id = $4";
+        WHERE cert_id = $4 AND status <> $5";
     STATUS = "SELECT rid, status FROM certificates WHERE cert_id = $1";
     ATTACH_THING = "INSERT INTO thing_principal (cert, thing, exclusive) VALUES ($1, $2, $3)
         ON CONFLICT (cert, thing) DO UPDATE SET exclusive = $3";
@@ -135,14 +135,7 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &CertificateChange) -> Result
     match change {
         CertificateChange::Insert(certificate) => insert(apply, certificate),
         CertificateChange::Activate { id, at } => activate(apply, *id, *at),
-        CertificateChange::SetStatus { id, status, at } => {
-            let (code, creation) = status_code(status);
-            let changes = params![code, creation, at.as_millis(), id.as_bytes()];
-            match execute(apply.connection, SET_STATUS, changes)? {
-                0 => Err(Conflict::CertificateNotFound(*id).into()),
-                _ => Ok(()),
-            }
-        }
+        CertificateChange::SetStatus { id, status, at } => set_status(apply, *id, status, *at),
         CertificateChange::AttachThing { id, thing, principal_type } => {
             attach_thing(apply, *id, thing, *principal_type)
         }
@@ -193,6 +186,21 @@ fn activate(apply: &mut Apply<'_>, id: CertificateId, at: UnixTime) -> Result<()
         0 => Err(Conflict::CertificateNotPending(id).into()),
         _ => Ok(()),
     }
+}
+
+fn set_status(
+    apply: &mut Apply<'_>,
+    id: CertificateId,
+    status: &CertificateStatus,
+    at: UnixTime,
+) -> Result<(), ApplyError> {
+    let (code, creation) = status_code(status);
+    let changes = params![code, creation, at.as_millis(), id.as_bytes(), REVOKED];
+    if execute(apply.connection, SET_STATUS, changes)? > 0 {
+        return Ok(());
+    }
+    apply.certificate_row(id)?;
+    if code == REVOKED { Ok(()) } else { Err(Conflict::CertificateRevoked(id).into()) }
 }
 
 fn attach_thing(

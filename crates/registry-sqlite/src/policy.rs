@@ -66,12 +66,14 @@ statements! {
     );
     OF_THING = select!(
         "group_member m JOIN policy_attach a ON a.target = m.grp JOIN policies p ON p.rid = a.policy",
-        "WHERE m.thing = (SELECT rid FROM things WHERE name = $1)"
+        "WHERE m.thing = (SELECT rid FROM things WHERE name = $1)
+        AND EXISTS (SELECT g.rid FROM thing_groups g WHERE g.rid = m.member_of)"
     );
     ATTACHED = "SELECT p.rid, p.name, p.version FROM policy_attach a JOIN policies p ON p.rid = a.policy
         WHERE a.target = $1";
     OF_GROUPS = "SELECT p.rid, p.name, p.version FROM group_member m
-        JOIN policy_attach a ON a.target = m.grp JOIN policies p ON p.rid = a.policy WHERE m.thing = $1";
+        JOIN policy_attach a ON a.target = m.grp JOIN policies p ON p.rid = a.policy
+        WHERE m.thing = $1 AND EXISTS (SELECT g.rid FROM thing_groups g WHERE g.rid = m.member_of)";
     TARGETS = "SELECT a.target, c.cert_id, g.name FROM policy_attach a
         LEFT JOIN certificates c ON c.rid = a.target LEFT JOIN thing_groups g ON g.rid = a.target
         WHERE a.policy = (SELECT rid FROM policies WHERE name = $1)

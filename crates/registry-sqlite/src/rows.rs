@@ -17,6 +17,8 @@ use crate::{certificate, event_configuration, policy, thing, thing_type};
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     pub(crate) issuer: Option<(CaCertificateId, i64)>,
+    /// A CA certificate that is ACTIVE.
+    pub(crate) active_ca: Option<CaCertificateId>,
     /// A CA certificate that registers devices.
     pub(crate) registering_ca: Option<CaCertificateId>,
     pub(crate) certificate: Option<(CertificateId, i64)>,

@@ -10,8 +10,11 @@ use tracing::info;
 use crate::error::OpenError;
 
 /// The migrations, each from the version before it; the first makes version 1.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_control_plane.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_initial.sql"),
+    include_str!("../migrations/0002_control_plane.sql"),
+    include_str!("../migrations/0003_deleted_thing_groups.sql"),
+];
 
 /// Marks the file as ours (`LAND` in ASCII): <https://www.sqlite.org/pragma.html#pragma_application_id>.
 const APPLICATION_ID: i64 = 0x4c41_4e44;

@@ -3,6 +3,7 @@ mod migration;
 mod opening;
 mod rows;
 mod statements;
+mod sweeping;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -52,6 +52,28 @@ macro_rules! select_beginning {
     };
 }
 
+macro_rules! select_principals {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.rid, c.cert_id, p.exclusive FROM thing_principal p JOIN certificates c ON c.rid = p.cert
+            WHERE p.thing = (SELECT rid FROM things WHERE name = $1)
+            AND p.exclusive = COALESCE($2, p.exclusive) AND ",
+            $rest
+        )
+    };
+}
+
+macro_rules! select_things {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.rid, t.name, p.exclusive FROM thing_principal p JOIN things t ON t.rid = p.thing
+            WHERE p.cert = (SELECT rid FROM certificates WHERE cert_id = $1)
+            AND p.exclusive = COALESCE($2, p.exclusive) AND ",
+            $rest
+        )
+    };
+}
+
 statements! {
     BY_NAME = select!("WHERE t.name = $1");
     LIST = select!("WHERE t.rid > $1 ORDER BY t.rid LIMIT $2");
@@ -111,21 +133,11 @@ statements! {
     A_PRINCIPAL = "SELECT cert FROM thing_principal WHERE thing = $1 LIMIT 1";
     PRINCIPALS = "SELECT c.rid, c.cert_id, i.ca_id FROM thing_principal p JOIN certificates c ON c.rid = p.cert
         LEFT JOIN issuers i ON i.rid = c.ca WHERE p.thing = $1";
-    LIST_PRINCIPALS = "SELECT c.rid, c.cert_id, p.exclusive
-        FROM thing_principal p JOIN certificates c ON c.rid = p.cert
-        WHERE p.thing = (SELECT rid FROM things WHERE name = $1)
-        AND p.exclusive = COALESCE($2, p.exclusive) AND p.cert > $3 ORDER BY p.cert LIMIT $4";
-    LIST_PRINCIPALS_BACK = "SELECT c.rid, c.cert_id, p.exclusive
-        FROM thing_principal p JOIN certificates c ON c.rid = p.cert
-        WHERE p.thing = (SELECT rid FROM things WHERE name = $1)
-        AND p.exclusive = COALESCE($2, p.exclusive) AND p.cert < $3 ORDER BY p.cert DESC LIMIT $4";
-    LIST_THINGS = "SELECT t.rid, t.name, p.exclusive FROM thing_principal p JOIN things t ON t.rid = p.thing
-        WHERE p.cert = (SELECT rid FROM certificates WHERE cert_id = $1)
-        AND p.exclusive = COALESCE($2, p.exclusive) AND p.thing > $3 ORDER BY p.thing LIMIT $4";
-    LIST_THINGS_BACK = "SELECT t.rid, t.name, p.exclusive
-        FROM thing_principal p JOIN things t ON t.rid = p.thing
-        WHERE p.cert = (SELECT rid FROM certificates WHERE cert_id = $1)
-        AND p.exclusive = COALESCE($2, p.exclusive) AND p.thing < $3 ORDER BY p.thing DESC LIMIT $4";
+    LIST_PRINCIPALS = select_principals!("p.cert > $3 ORDER BY p.cert LIMIT $4");
+    LIST_PRINCIPALS_BACK = select_principals!("p.cert < $3 ORDER BY p.cert DESC LIMIT $4");
+    LIST_THINGS = select_things!("p.thing > $3 ORDER BY p.thing LIMIT $4");
+    LIST_THINGS_BACK = select_things!("p.thing < $3 ORDER BY p.thing DESC LIMIT $4");
+    // Whether it is in groups is a hint, which spares most things a read: the group may be deleted.
     ATTACHED = "SELECT t.rid, t.name, y.name, p.exclusive,
         EXISTS (SELECT m.grp FROM group_member m WHERE m.thing = p.thing)
         FROM thing_principal p JOIN things t ON t.rid = p.thing
@@ -206,12 +218,16 @@ pub(crate) fn read(connection: &Connection, name: &ThingName) -> Result<Option<(
 pub(crate) fn attached(connection: &Connection, certificate: i64) -> Result<Vec<AttachedThing>, ReadError> {
     let mut things = every(connection, ATTACHED, [certificate], |row| {
         let fields = Fields::new(TABLE, row)?;
-        let is_in_groups: bool = fields.get(4, "grp")?;
+        let may_be_in_groups: bool = fields.get(4, "grp")?;
         Ok(AttachedThing {
             name: name_from_fields(&fields)?,
             thing_type: fields.parse_if_any(2, "thing_type", ThingTypeName::parse)?,
             principal_type: principal_type(&fields, 3)?,
-            policies: if is_in_groups { policy::of_groups(connection, fields.rid())? } else { Vec::new() },
+            policies: if may_be_in_groups {
+                policy::of_groups(connection, fields.rid())?
+            } else {
+                Vec::new()
+            },
         })
     })?;
     things.sort_by(|a, b| a.name.cmp(&b.name));

@@ -77,9 +77,11 @@ statements! {
         AND m.thing < $2 ORDER BY m.thing DESC LIMIT $3";
     ALL_THINGS = "SELECT t.rid, t.name FROM group_member m JOIN things t ON t.rid = m.thing
         WHERE m.grp = (SELECT rid FROM thing_groups WHERE name = $1)
+        AND EXISTS (SELECT g.rid FROM thing_groups g WHERE g.rid = m.member_of)
         AND m.thing > $2 ORDER BY m.thing LIMIT $3";
     ALL_THINGS_BACK = "SELECT t.rid, t.name FROM group_member m JOIN things t ON t.rid = m.thing
         WHERE m.grp = (SELECT rid FROM thing_groups WHERE name = $1)
+        AND EXISTS (SELECT g.rid FROM thing_groups g WHERE g.rid = m.member_of)
         AND m.thing < $2 ORDER BY m.thing DESC LIMIT $3";
     RID = "SELECT rid FROM thing_groups WHERE name = $1";
     LINE = "WITH RECURSIVE line (rid, name, group_id, parent, height) AS (
@@ -94,14 +96,24 @@ statements! {
     UPDATE = "UPDATE thing_groups SET description = $1, attrs = $2, version = $3 WHERE rid = $4";
     DELETE = "DELETE FROM thing_groups WHERE rid = $1";
     DELETE_BELOW = "DELETE FROM thing_group_below WHERE above = $1 AND below = $2";
-    DELETE_MEMBERS = "DELETE FROM group_member WHERE member_of = $1";
+    LEAVE_MEMBERS = "INSERT INTO deleted_thing_groups (rid) VALUES ($1)";
+    WITH_MEMBERS_LEFT = "SELECT MIN(rid) FROM deleted_thing_groups";
+    SWEEP = "DELETE FROM group_member WHERE (grp, thing) IN
+        (SELECT grp, thing FROM group_member WHERE member_of = $1 LIMIT $2)";
+    SWEPT = "DELETE FROM deleted_thing_groups WHERE rid = $1";
     MEMBER_OF = "SELECT g.rid, g.name FROM group_member m JOIN thing_groups g ON g.rid = m.member_of
         WHERE m.grp = $1 AND m.thing = $2";
-    GROUPS_OF_THING = "SELECT COUNT(*) FROM group_member WHERE thing = $1 AND member_of = grp";
-    ADD_THING = "INSERT INTO group_member (grp, thing, member_of) VALUES ($1, $2, $3)";
+    GROUPS_OF_THING = "SELECT COUNT(*) FROM group_member m JOIN thing_groups g ON g.rid = m.grp
+        WHERE m.thing = $1 AND m.member_of = m.grp";
+    // What is there already was left by a deleted group.
+    ADD_THING = "INSERT INTO group_member (grp, thing, member_of) VALUES ($1, $2, $3)
+        ON CONFLICT (grp, thing) DO UPDATE SET member_of = $3";
     REMOVE_THING = "DELETE FROM group_member WHERE member_of = $1 AND thing = $2";
     REMOVE_THING_FROM_ALL = "DELETE FROM group_member WHERE thing = $1";
 }
+
+/// How many rows of members are removed in one transaction, behind which others wait: a few milliseconds.
+const SWEPT_AT_ONCE_MAX: u16 = 1_000;
 
 /// A group as its children see it.
 struct Above {
@@ -188,6 +200,19 @@ pub(crate) fn remove_from_all(connection: &Connection, thing: i64) -> Result<(),
     Ok(())
 }
 
+/// Removes some of the members that the deleted group of this row has left; when that were the last, it is forgotten.
+pub(crate) fn sweep(connection: &Connection, group: i64) -> rusqlite::Result<()> {
+    if execute(connection, SWEEP, params![group, SWEPT_AT_ONCE_MAX])? < usize::from(SWEPT_AT_ONCE_MAX) {
+        execute(connection, SWEPT, [group])?;
+    }
+    Ok(())
+}
+
+/// The row that a deleted group had whose members are still to be swept, if there is one.
+pub(crate) fn to_sweep(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection.prepare_cached(WITH_MEMBERS_LEFT)?.query_row([], |row| row.get(0))
+}
+
 pub(crate) fn apply(apply: &mut Apply<'_>, change: &ThingGroupChange) -> Result<(), ApplyError> {
     match change {
         ThingGroupChange::Insert(group) => insert(apply, group),
@@ -267,8 +292,8 @@ fn delete(
     if number(connection, CHILDREN, [rid])? > 0 {
         return Err(Conflict::ThingGroupHasChildren(name.clone()).into());
     }
-    // Without children, all of its things were added to the group itself.
-    execute(connection, DELETE_MEMBERS, [rid])?;
+    // Without children, all of its things were added to the group itself. They may be very many, and are swept later.
+    execute(connection, LEAVE_MEMBERS, [rid])?;
     for group in line(connection, rid)? {
         execute(connection, DELETE_BELOW, [group.rid, rid])?;
     }

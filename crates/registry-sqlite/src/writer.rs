@@ -17,6 +17,7 @@ use crate::event::{self, Draft};
 use crate::row_id::RowIds;
 use crate::rows::Rows;
 use crate::sql::{execute, statements};
+use crate::thing_group;
 
 statements! {
     BEGIN = "BEGIN IMMEDIATE";
@@ -84,7 +85,7 @@ impl Writer {
         thread::Builder::new().name("registry-writer".to_owned()).spawn(move || {
             let mut group = Vec::with_capacity(self.group_max);
             let mut before = 0;
-            while submissions.blocking_recv_many(&mut group, self.group_max) > 0 {
+            while self.take(&mut group, &mut submissions) > 0 {
                 if before.max(group.len()) > 1 {
                     self.gather(&mut group, &mut submissions);
                 }
@@ -93,6 +94,38 @@ impl Writer {
             }
             self.close();
         })
+    }
+
+    /// Takes what waits, or waits for something to come, and says how much that is: none at the end.
+    ///
+    /// What deleted groups have left is swept as long as nothing waits, and a little for each group of commits, so that it
+    /// comes to an end under load, too.
+    fn take(&self, group: &mut Vec<Submission>, submissions: &mut mpsc::Receiver<Submission>) -> usize {
+        let mut is_to_sweep = self.sweep();
+        while is_to_sweep && submissions.is_empty() && !submissions.is_closed() {
+            is_to_sweep = self.sweep();
+        }
+        submissions.blocking_recv_many(group, self.group_max)
+    }
+
+    /// Sweeps a little, in a transaction of its own, and says whether there may be more.
+    fn sweep(&self) -> bool {
+        let swept = self.sweep_one().unwrap_or_else(|error| {
+            warn!(error = %error, "cannot sweep the members of a deleted group; this is tried again after the next commit");
+            false
+        });
+        if let Err(error) = self.roll_back() {
+            warn!(error = %error, "cannot roll back a sweep; this is tried again before the next group");
+        }
+        swept
+    }
+
+    fn sweep_one(&self) -> rusqlite::Result<bool> {
+        let Some(deleted) = thing_group::to_sweep(&self.connection)? else { return Ok(false) };
+        execute(&self.connection, BEGIN, [])?;
+        thing_group::sweep(&self.connection, deleted)?;
+        execute(&self.connection, COMMIT, [])?;
+        Ok(true)
     }
 
     /// Waits a moment, and takes what has come meanwhile.

@@ -61,7 +61,8 @@ pub enum CertificateChange {
         /// When.
         at: UnixTime,
     },
-    /// Sets its status, whatever that was, and counts its version up. Conflict: it is not registered.
+    /// Sets its status and counts its version up. One that is REVOKED stays so: to revoke it again changes nothing.
+    /// Conflict: it is not registered, or is REVOKED and is to be something else.
     SetStatus {
         /// Its id.
         id: CertificateId,

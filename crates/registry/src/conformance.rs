@@ -60,7 +60,7 @@ macro_rules! conformance_suite {
                 ids_of_certificates_are_read_in_their_order
                 a_twin_of_a_certificate_is_not_inserted
                 only_a_pending_certificate_is_activated
-                any_status_can_be_set
+                every_status_can_follow_but_none_follows_revoked
                 a_thing_is_attached_once
                 an_exclusive_certificate_has_one_thing
                 a_thing_is_detached
@@ -114,6 +114,7 @@ macro_rules! conformance_suite {
                 a_thing_of_a_principal_has_the_policies_of_its_groups
                 a_view_is_as_of_one_moment
                 a_ca_certificate_must_register_devices
+                a_ca_certificate_can_be_expected_to_be_active
                 a_plan_creates_and_activates
                 a_plan_joins_a_thing
                 a_stale_plan_changes_nothing
@@ -162,6 +163,7 @@ macro_rules! conformance_suite {
                 a_thing_is_added_once_and_removed_once
                 a_thing_is_in_one_group_of_a_hierarchy
                 a_thing_is_in_ten_groups_at_most
+                a_deleted_group_has_no_members
                 groups_of_a_thing_are_listed_by_page
                 things_of_a_group_are_listed_by_page
                 a_thing_group_can_be_expected

@@ -72,6 +72,9 @@ pub enum Conflict {
     /// The CA certificate may not be deleted while it is ACTIVE.
     #[error("CA certificate {0} is ACTIVE")]
     CaCertificateActive(CaCertificateId),
+    /// The CA certificate is gone or INACTIVE.
+    #[error("CA certificate {0} is INACTIVE or not registered any more")]
+    CaInactive(CaCertificateId),
     /// The CA certificate is gone, INACTIVE, or its auto-registration is off.
     #[error("CA certificate {0} does not register devices")]
     CaNotRegistering(CaCertificateId),
@@ -87,6 +90,9 @@ pub enum Conflict {
     /// The certificate is not PENDING_ACTIVATION (any more).
     #[error("certificate {0} is not PENDING_ACTIVATION")]
     CertificateNotPending(CertificateId),
+    /// The certificate is REVOKED, and another status was to follow.
+    #[error("certificate {0} is REVOKED, which is for good: no status can follow")]
+    CertificateRevoked(CertificateId),
     /// The certificate may not be deleted while it is ACTIVE.
     #[error("certificate {0} is ACTIVE; set it to INACTIVE or REVOKED before it is deleted")]
     CertificateActive(CertificateId),

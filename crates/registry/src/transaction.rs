@@ -60,6 +60,8 @@ pub enum Change {
 /// What must be so when the transaction is applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expectation {
+    /// The CA certificate is registered and ACTIVE.
+    CaActive(CaCertificateId),
     /// The CA certificate is registered, ACTIVE, and its auto-registration is on.
     CaRegisters(CaCertificateId),
     /// There is a thing of this name, and it is this one.

@@ -9,6 +9,7 @@
 mod accepted;
 mod control_plane;
 mod demo;
+mod devices;
 mod limits;
 mod policy;
 mod refused;

@@ -4,7 +4,9 @@ use landfall_tests::Landfall;
 
 #[test]
 fn the_help_of_every_command_says_what_it_does() {
-    for command in ["", "demo", "serve", "env", "ca", "ca create", "ca register", "simulate"] {
+    for command in
+        ["", "demo", "serve", "env", "ca", "ca create", "ca register", "device", "device create", "simulate"]
+    {
         let arguments: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
         let name = format!("help_{}", command.replace(' ', "_"));
         insta::assert_snapshot!(name.trim_end_matches('_'), Landfall::run(&arguments).stdout());

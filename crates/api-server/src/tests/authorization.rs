@@ -327,6 +327,22 @@ async fn what_cannot_be_answered_is_refused() {
     ] {
         refused(&world, "/test-authorization", &body, expected).await;
     }
+    for (count, expected) in [
+        (100, None),
+        (
+            101,
+            Some(
+                "400 InvalidRequestException: an entry of authInfos has 101 resources, and at most 100 are answered",
+            ),
+        ),
+    ] {
+        let resources = vec![format!("{ARN}topic/a"); count];
+        let body = json!({"authInfos": [{"actionType": "PUBLISH", "resources": resources}]});
+        match expected {
+            Some(expected) => refused(&world, "/test-authorization", &body, expected).await,
+            None => assert_eq!(ask(&world, "", &body).await[0]["authDecision"], "IMPLICIT_DENY"),
+        }
+    }
     let many: Vec<&Value> = std::iter::repeat_n(&question, 11).collect();
     let answer =
         world.iot("POST", "/test-authorization", &json!({"authInfos": many}).to_string()).await.error();

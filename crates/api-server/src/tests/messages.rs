@@ -30,6 +30,8 @@ async fn a_message_goes_to_its_topic() {
         ("/topics/a", "", message("a", b"", QoS::AtMostOnce)),
         ("/topics/a%2Fb", "{\"a\": 1}", message("a/b", b"{\"a\": 1}", QoS::AtMostOnce)),
         ("/topics/a%2fb?qos=0", "x", message("a/b", b"x", QoS::AtMostOnce)),
+        // As AWS's own HTTPS sample sends it, and people with curl.
+        ("/topics/a/b/c?qos=1", "x", message("a/b/c", b"x", QoS::AtLeastOnce)),
         (
             "/topics/a%20b?qos=1&retain=false",
             "\u{0}\u{ff}",
@@ -74,6 +76,7 @@ async fn what_cannot_be_published_is_refused() {
             "/topics/$aws%2Fevents%2Fa",
             "the topic $aws/events/a begins with $: such topics are the server's own",
         ),
+        ("/topics/$aws/events/a", "the topic $aws/events/a begins with $: such topics are the server's own"),
         ("/topics/%24SYS", "the topic $SYS begins with $: such topics are the server's own"),
         (
             "/topics/a%2F%23",

@@ -244,6 +244,10 @@ async fn a_thing_group_goes() {
             "/thing-groups/nothing?expectedVersion=1",
             "409 VersionConflictException: thing group nothing has another version than expected",
         ),
+        (
+            "/thing-groups/nothing?expectedVersion=-1",
+            "409 VersionConflictException: thing group nothing has another version than expected",
+        ),
     ] {
         refused(&world, "DELETE", target, "", expected).await;
     }
@@ -323,7 +327,7 @@ async fn thing_groups_are_listed_by_page_and_filtered() {
         ("", vec!["root", "child", "grandchild", "other", "chip"]),
         ("recursive=true", vec!["root", "child", "grandchild", "other", "chip"]),
         ("recursive=false", vec!["root", "other"]),
-        ("parentGroup=root", vec!["child"]),
+        ("parentGroup=root", vec!["child", "grandchild"]),
         ("parentGroup=root&recursive=false", vec!["child"]),
         ("parentGroup=root&recursive=true", vec!["child", "grandchild"]),
         ("parentGroup=chip", vec![]),

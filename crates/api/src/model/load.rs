@@ -148,6 +148,17 @@ fn status_ok() -> u16 {
     200
 }
 
+/// The `requestUri` of an operation, where a service takes more than its model says.
+///
+/// The SDKs encode the slashes of a topic. What AWS's own HTTPS sample sends does not, nor do people with curl: for them the
+/// label of `Publish` takes the rest of the path.
+fn request_uri<'u>(service: Service, operation: &str, modelled: &'u str) -> &'u str {
+    match (service, operation, modelled) {
+        (Service::IotData, "Publish", "/topics/{topic}") => "/topics/{topic+}",
+        _ => modelled,
+    }
+}
+
 /// Resolves names of shapes.
 struct Names<'a> {
     service: Service,
@@ -171,7 +182,7 @@ impl Names<'_> {
         Ok(Operation {
             service: self.service,
             method: entry.method,
-            uri: UriTemplate::parse(&entry.request_uri),
+            uri: UriTemplate::parse(request_uri(self.service, &name, &entry.request_uri)),
             status: entry.response_code,
             input: shape(entry.input)?,
             output: shape(entry.output)?,

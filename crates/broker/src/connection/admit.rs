@@ -61,6 +61,7 @@ impl Connection {
     pub(super) async fn admit(&mut self, request: ConnectRequest) -> Verdict {
         let began = Instant::now();
         let version = request.version;
+        self.entry.connect();
         let Some(applicant) = Applicant::from_chain(&self.chain).map(Arc::new) else {
             return self.admit_pinned(request).await;
         };
@@ -145,13 +146,10 @@ impl Connection {
     /// Turns away a device whose policies do not let it connect.
     fn deny(&self, version: ProtocolVersion, caller: Caller<'_>, reason: String) -> Verdict {
         let (certificate, client_id) = (self.chain.certificate_id(), caller.client_id);
-        info!(certificate.id = %certificate, client.id = %client_id, reason, "connect denied");
         let message = format!("certificate {certificate} as client {client_id}: {reason}");
-        self.shared.rejections.remember(HandshakeRejection {
-            at: self.shared.clock.now(),
-            peer: self.peer,
-            code: CONNECT_DENIED.to_owned(),
-            message,
+        let (at, peer, code) = (self.shared.clock.now(), self.peer, CONNECT_DENIED.to_owned());
+        self.shared.rejections.add(HandshakeRejection { at, peer, code, message }, |_| {
+            info!(certificate.id = %certificate, client.id = %client_id, reason, "connect denied");
         });
         if !self.tells(version) {
             return Verdict::Close;

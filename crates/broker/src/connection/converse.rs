@@ -4,17 +4,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use landfall_model::{ClientId, TopicFilter};
+use landfall_model::{ClientId, TopicFilter, TopicName};
 use landfall_mqtt::{
     Intake, Message, PacketId, ProtocolVersion, PubAckReason, ServerDisconnect, Session, SessionEvent,
     SubAckCode, SubscriptionOptions, UnsubAckReason,
 };
 use landfall_policy::{Decision, PolicyAction, Resource};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::{Level, debug, error, info};
 
 use super::admit::Accepted;
-use super::rights::{Caller, Rights};
+use super::denials::DenialQuota;
+use super::rights::{Caller, Rights, one_line};
 use super::wire::Exchange;
 use super::{Connection, deadline, now, sleep_until};
 use crate::Shared;
@@ -41,7 +43,14 @@ struct Conversation<'c> {
     is_persistent: bool,
     rights: Rights,
     filters: HashSet<TopicFilter>,
+    denials: DenialQuota,
     backlog: Option<Backlog>,
+}
+
+/// The client may not do something.
+struct Denied {
+    /// Why, where that is still said: see [`DenialQuota`].
+    reason: Option<String>,
 }
 
 /// What a conversation came to in one step.
@@ -60,6 +69,7 @@ impl Connection {
         self.session.accept(assigned.then_some(&client_id), now());
         let id = self.entry.id();
         let shared = Arc::clone(&self.shared);
+        let denials = DenialQuota::new(shared.config.limits.denials_logged_per_second);
         let mut conversation = Conversation {
             connection: self,
             client_id: &client_id,
@@ -67,6 +77,7 @@ impl Connection {
             is_persistent,
             rights,
             filters: HashSet::new(),
+            denials,
             backlog: None,
         };
         loop {
@@ -81,6 +92,7 @@ impl Connection {
             }
         }
         shared.router.leave(id);
+        conversation.log_left_out();
         let cause = conversation.session().disconnect_cause().cloned();
         let dropped = conversation.session().counters();
         debug!(client.id = %client_id, ?cause, ?dropped, "client disconnected");
@@ -94,8 +106,9 @@ impl Conversation<'_> {
         wire.gather(session);
         let (deadline, can_take) = (deadline(session), session.can_take_delivery());
         let (backlog, rights_expire_at) = (&mut self.backlog, self.rights.expire_at);
+        let denials_due = self.denials.due();
         tokio::select! {
-            reason = entry.ended() => session.disconnect(reason.into()),
+            reason = entry.ended() => session.disconnect(reason.into(), None),
             () = entry.touched() => return Step::Touched,
             () = sleep_until(rights_expire_at), if rights_expire_at.is_some() => return Step::Touched,
             exchanged = wire.exchange(want_read) => match exchanged {
@@ -107,9 +120,10 @@ impl Conversation<'_> {
             acknowledged = finished(backlog), if backlog.is_some() => {
                 *backlog = None;
                 if let Some(packet_id) = acknowledged {
-                    session.publish_ack(packet_id, PubAckReason::Success);
+                    session.publish_ack(packet_id, PubAckReason::Success, None);
                 }
             }
+            () = sleep_until(denials_due), if denials_due.is_some() => self.log_left_out(),
             () = sleep_until(deadline) => session.handle_timeout(now()),
         }
         Step::Done
@@ -123,7 +137,7 @@ impl Conversation<'_> {
         let admitted = match connection.shared.admissions.refreshed(certificate).await {
             Ok(Some(admitted)) => admitted,
             // Its certificate was deleted, which ends the connection by itself.
-            Ok(None) => return connection.session.disconnect(ServerDisconnect::AdministrativeAction),
+            Ok(None) => return connection.session.disconnect(ServerDisconnect::AdministrativeAction, None),
             Err(problem) => return self.give_up(&problem),
         };
         let is_persistent = *is_persistent;
@@ -136,12 +150,12 @@ impl Conversation<'_> {
         self.rights = rights;
         self.connection.entry.admit(admitted);
         if let Some(reason) = denial {
+            // It ends the connection, so that it is logged whatever was denied before.
             self.log_denial("connection denied by a change", self.client_id.as_str(), &reason);
-            return self.session().disconnect(ServerDisconnect::NotAuthorized);
+            return self.end_unauthorized(&Denied { reason: Some(reason) });
         }
         for filter in self.filters.clone() {
-            if let Some(reason) = self.denial(PolicyAction::Subscribe, Resource::TopicFilter(&filter)) {
-                self.log_denial("subscription ended by a change", filter.as_str(), &reason);
+            if self.denial_of_subscribe("subscription ended by a change", &filter).is_some() {
                 self.unsubscribe(&filter);
             }
         }
@@ -151,7 +165,7 @@ impl Conversation<'_> {
     fn give_up(&mut self, problem: &AdmissionError) {
         let error: &dyn std::error::Error = problem;
         error!(certificate.id = %self.connection.chain.certificate_id(), error, "rights cannot be read anew");
-        self.session().disconnect(ServerDisconnect::UnspecifiedError);
+        self.session().disconnect(ServerDisconnect::UnspecifiedError, None);
     }
 
     /// Acts on all that the client has sent, until more is needed or something has to wait.
@@ -175,11 +189,7 @@ impl Conversation<'_> {
     fn handle(&mut self, event: SessionEvent) {
         match event {
             SessionEvent::Publish { message, packet_id, retain: _ } => self.publish(message, packet_id),
-            SessionEvent::Subscribe { packet_id, filters } => {
-                let codes: Vec<_> =
-                    filters.into_iter().map(|(filter, options)| self.subscribe(filter, options)).collect();
-                self.session().sub_ack(packet_id, &codes);
-            }
+            SessionEvent::Subscribe { packet_id, filters } => self.subscribe_all(packet_id, filters),
             SessionEvent::Unsubscribe { packet_id, filters } => {
                 let reasons: Vec<_> = filters.iter().map(|filter| self.unsubscribe(filter)).collect();
                 self.session().unsub_ack(packet_id, &reasons);
@@ -191,20 +201,15 @@ impl Conversation<'_> {
 
     fn publish(&mut self, message: Message, packet_id: Option<PacketId>) {
         let topic = &message.topic;
-        let denial = match topic.as_str().starts_with(EVENTS_PREFIX) {
-            true => Some(EVENTS_DENIAL.to_owned()),
-            false => self.denial(PolicyAction::Publish, Resource::Topic(topic)),
-        };
-        if let Some(reason) = denial {
-            self.log_denial("publish denied", topic.as_str(), &reason);
-            return self.refuse_publish(packet_id);
+        if let Some(denied) = self.denial_of_publish(topic) {
+            return self.refuse_publish(packet_id, &denied);
         }
         let shared = &self.connection.shared;
         let message = Arc::new(detached(message));
         let waiting = shared.router.publish(Some(self.connection.entry.id()), &message);
         if waiting.is_empty() {
             if let Some(packet_id) = packet_id {
-                self.session().publish_ack(packet_id, PubAckReason::Success);
+                self.session().publish_ack(packet_id, PubAckReason::Success, None);
             }
         } else {
             self.backlog = Some(Box::pin(deliver_all(Arc::clone(shared), waiting, packet_id)));
@@ -212,18 +217,37 @@ impl Conversation<'_> {
     }
 
     /// MQTT 5 clients are told in the PUBACK; QoS 0 has none, and 3.1.1 has no negative one: these are disconnected.
-    fn refuse_publish(&mut self, packet_id: Option<PacketId>) {
-        match packet_id.filter(|_| self.version == ProtocolVersion::V5) {
-            Some(packet_id) => self.session().publish_ack(packet_id, PubAckReason::NotAuthorized),
-            None => self.session().disconnect(ServerDisconnect::NotAuthorized),
-        }
+    fn refuse_publish(&mut self, packet_id: Option<PacketId>, denied: &Denied) {
+        let Some(packet_id) = packet_id.filter(|_| self.version == ProtocolVersion::V5) else {
+            return self.end_unauthorized(denied);
+        };
+        let told = self.told(denied.reason.as_deref());
+        self.session().publish_ack(packet_id, PubAckReason::NotAuthorized, told);
+    }
+
+    /// Ends the connection of a client that did what it may not do, or may not be here any more.
+    fn end_unauthorized(&mut self, denied: &Denied) {
+        let told = self.told(denied.reason.as_deref());
+        self.session().disconnect(ServerDisconnect::NotAuthorized, told);
+    }
+
+    /// Answers each filter by itself. SUBACK has one reason string for all of them: it names the filters, those for which a
+    /// reason is still said.
+    fn subscribe_all(&mut self, packet_id: PacketId, filters: Vec<(TopicFilter, SubscriptionOptions)>) {
+        let mut denials: Vec<String> = Vec::new();
+        let mut answer = |(filter, options): (TopicFilter, SubscriptionOptions)| {
+            let denial = self.denial_of_subscribe("subscribe denied", &filter);
+            let Some(Denied { reason }) = denial else { return self.subscribe(filter, options) };
+            denials.extend(reason.map(|reason| format!("{filter}: {reason}")));
+            SubAckCode::NotAuthorized
+        };
+        let codes: Vec<_> = filters.into_iter().map(&mut answer).collect();
+        let reason = Some(one_line(&denials.join("; "))).filter(|reason| !reason.is_empty());
+        let told = self.told(reason.as_deref());
+        self.session().sub_ack(packet_id, &codes, told);
     }
 
     fn subscribe(&mut self, filter: TopicFilter, options: SubscriptionOptions) -> SubAckCode {
-        if let Some(reason) = self.denial(PolicyAction::Subscribe, Resource::TopicFilter(&filter)) {
-            self.log_denial("subscribe denied", filter.as_str(), &reason);
-            return SubAckCode::NotAuthorized;
-        }
         let shared = &self.connection.shared;
         if !self.filters.contains(&filter) && self.filters.len() >= shared.config.limits.subscriptions_max {
             return SubAckCode::QuotaExceeded;
@@ -258,13 +282,51 @@ impl Conversation<'_> {
         }
     }
 
-    /// Why the client may not do this; none if it may.
-    fn denial(&self, action: PolicyAction, resource: Resource<'_>) -> Option<String> {
+    /// Whether the client may not publish here; none if it may.
+    fn denial_of_publish(&mut self, topic: &TopicName) -> Option<Denied> {
+        let (action, resource) = (PolicyAction::Publish, Resource::Topic(topic));
+        let is_event = topic.as_str().starts_with(EVENTS_PREFIX);
+        if !is_event && self.rights.decide(action, resource) == Decision::Allow {
+            return None;
+        }
+        let reason = |this: &Self| match is_event {
+            true => EVENTS_DENIAL.to_owned(),
+            false => this.explain(action, resource),
+        };
+        Some(self.denied("publish denied", topic.as_str(), reason))
+    }
+
+    /// Whether the client may not subscribe with a filter; none if it may. `message` is what the log says then.
+    fn denial_of_subscribe(&mut self, message: &'static str, filter: &TopicFilter) -> Option<Denied> {
+        let (action, resource) = (PolicyAction::Subscribe, Resource::TopicFilter(filter));
         match self.rights.decide(action, resource) {
             Decision::Allow => None,
-            Decision::Deny(_) if self.connection.is_explained() => Some(self.explain(action, resource)),
-            Decision::Deny(denial) => Some(denial.to_string()),
+            Decision::Deny(_) => {
+                Some(self.denied(message, filter.as_str(), |this| this.explain(action, resource)))
+            }
         }
+    }
+
+    /// Finds and logs the reason for a denial, as long as there are few of them in a second; counts it otherwise.
+    fn denied(
+        &mut self,
+        message: &'static str,
+        resource: &str,
+        reason: impl FnOnce(&Self) -> String,
+    ) -> Denied {
+        if !self.connection.is_explained() {
+            return Denied { reason: None };
+        }
+        // Those of the second before come first.
+        if self.denials.due().is_some_and(|due| due <= Instant::now()) {
+            self.log_left_out();
+        }
+        if !self.denials.take() {
+            return Denied { reason: None };
+        }
+        let reason = reason(self);
+        self.log_denial(message, resource, &reason);
+        Denied { reason: Some(reason) }
     }
 
     fn explain(&self, action: PolicyAction, resource: Resource<'_>) -> String {
@@ -275,9 +337,23 @@ impl Conversation<'_> {
         self.connection.explain(&self.rights, caller, action, resource)
     }
 
+    /// What an MQTT 5 client is told of the reason for a denial: it shows parts of policies.
+    fn told<'r>(&self, reason: Option<&'r str>) -> Option<&'r str> {
+        reason.filter(|_| self.connection.shared.config.policy_reasons)
+    }
+
     fn log_denial(&self, message: &'static str, resource: &str, reason: &str) {
         let certificate = self.connection.chain.certificate_id();
         info!(certificate.id = %certificate, client.id = %self.client_id, resource, reason, "{message}");
+    }
+
+    /// Says how many denials were only counted.
+    fn log_left_out(&mut self) {
+        let left_out = self.denials.take_left_out();
+        if left_out > 0 {
+            let certificate = self.connection.chain.certificate_id();
+            info!(certificate.id = %certificate, client.id = %self.client_id, left_out, "more was denied");
+        }
     }
 
     fn session(&mut self) -> &mut Session {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use landfall_model::{Attributes, ClientId, Principal};
 use landfall_policy::{Authorizer, Decision, PolicyAction, Resource};
+use landfall_registration::{DeviceFacts, thing_of};
 use landfall_registry::StorageError;
 use tokio::time::Instant;
 use tracing::Level;
 
 use super::{Connection, after};
-use crate::facts::{Connected, ConnectionFacts};
 
 /// What a client may do, and what it takes to say why not.
 pub(super) struct Rights {
@@ -75,21 +75,21 @@ impl Connection {
         self.shared.config.policy_reasons || tracing::enabled!(Level::INFO)
     }
 
-    fn facts<'c>(&'c self, caller: Caller<'c>, attributes: Option<&'c Attributes>) -> ConnectionFacts<'c> {
+    fn facts<'c>(&'c self, caller: Caller<'c>, attributes: Option<&'c Attributes>) -> DeviceFacts<'c> {
         let Caller { client_id, is_persistent, principal } = caller;
-        ConnectionFacts {
-            client_id,
-            principal,
+        DeviceFacts {
+            client_id: Some(client_id),
+            certificate: Some(self.chain.certificate()),
+            thing: thing_of(principal, client_id),
             attributes,
-            certificate: self.chain.certificate(),
-            connected: Some(Connected { origin: &self.origin, is_persistent }),
+            connection: Some(self.origin.facts(is_persistent)),
             now: self.shared.clock.now(),
         }
     }
 }
 
 /// A text without anything that could begin a new line of the log, and not too long for one.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len().min(REASON_CHARACTERS_MAX));
     for (place, character) in text.chars().enumerate() {
         if place == REASON_CHARACTERS_MAX {

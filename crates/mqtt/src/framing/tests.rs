@@ -1,3 +1,5 @@
+use std::num::NonZeroU16;
+
 use bytes::BufMut;
 use landfall_model::{InvalidTopicFilter, InvalidTopicName};
 use proptest::prelude::*;
@@ -419,10 +421,18 @@ fn connect() -> impl Strategy<Value = Packet> {
         prop::option::of(any::<u16>()),
         prop::option::of(any::<u32>()),
         any::<u16>(),
+        any::<bool>(),
         prop::option::of(text_of()),
     );
     (first, second).prop_map(|((clean_start, keep_alive, client_id, will, user_name), second)| {
-        let (session_expiry_interval, receive, size, topic_alias_maximum, authentication_method) = second;
+        let (
+            session_expiry_interval,
+            receive,
+            size,
+            topic_alias_maximum,
+            request_problem_information,
+            method,
+        ) = second;
         Packet::Connect(Box::new(Connect {
             version: V5,
             clean_start,
@@ -434,7 +444,8 @@ fn connect() -> impl Strategy<Value = Packet> {
             receive_maximum: receive.and_then(NonZeroU16::new),
             maximum_packet_size: size.and_then(std::num::NonZeroU32::new),
             topic_alias_maximum,
-            authentication_method,
+            request_problem_information,
+            authentication_method: method,
         }))
     })
 }
@@ -464,7 +475,8 @@ fn connack() -> impl Strategy<Value = Packet> {
 }
 
 fn ack(packet: PacketType) -> impl Strategy<Value = Ack> {
-    (packet_id(), reason_of(packet, Client)).prop_map(|(packet_id, reason)| Ack { packet_id, reason })
+    (packet_id(), reason_of(packet, Client), prop::option::of(text_of()))
+        .prop_map(|(packet_id, reason, reason_string)| Ack { packet_id, reason, reason_string })
 }
 
 fn subscription_options() -> impl Strategy<Value = SubscriptionOptions> {
@@ -506,8 +518,10 @@ fn from_server() -> impl Strategy<Value = Packet> {
     prop_oneof![
         connack(),
         publish(),
-        (packet_id(), prop::collection::vec(reason_of(T::SubAck, Server), 1..5))
-            .prop_map(|(packet_id, codes)| Packet::SubAck(SubAck { packet_id, codes })),
+        (packet_id(), prop::collection::vec(reason_of(T::SubAck, Server), 1..5), prop::option::of(text_of()))
+            .prop_map(|(packet_id, codes, reason_string)| {
+                Packet::SubAck(SubAck { packet_id, codes, reason_string })
+            }),
         (packet_id(), prop::collection::vec(reason_of(T::UnsubAck, Server), 1..5))
             .prop_map(|(packet_id, codes)| Packet::UnsubAck(UnsubAck { packet_id, codes })),
         Just(Packet::PingResp),
@@ -518,7 +532,7 @@ fn from_server() -> impl Strategy<Value = Packet> {
 
 /// What is left of a packet when it travels in MQTT 3.1.1.
 fn in_v311(packet: Packet) -> Packet {
-    let success = |ack: Ack| Ack { reason: ReasonCode::Success, ..ack };
+    let success = |ack: Ack| Ack::success(ack.packet_id);
     match packet {
         Packet::Connect(connect) => Packet::Connect(Box::new(Connect {
             version: V311,
@@ -526,6 +540,7 @@ fn in_v311(packet: Packet) -> Packet {
             receive_maximum: None,
             maximum_packet_size: None,
             topic_alias_maximum: 0,
+            request_problem_information: true,
             authentication_method: None,
             ..*connect
         })),
@@ -552,10 +567,11 @@ fn in_v311(packet: Packet) -> Packet {
                 .collect(),
             ..subscribe
         }),
-        Packet::SubAck(SubAck { packet_id, codes }) => {
+        Packet::SubAck(SubAck { packet_id, codes, .. }) => {
             let failure =
                 |code: ReasonCode| if code.is_failure() { ReasonCode::UnspecifiedError } else { code };
-            Packet::SubAck(SubAck { packet_id, codes: codes.into_iter().map(failure).collect() })
+            let codes = codes.into_iter().map(failure).collect();
+            Packet::SubAck(SubAck { packet_id, codes, reason_string: None })
         }
         Packet::UnsubAck(UnsubAck { packet_id, .. }) => {
             Packet::UnsubAck(UnsubAck { packet_id, codes: Vec::new() })

@@ -29,6 +29,8 @@ pub(crate) struct Connecting {
     keep_alive_changed: bool,
     /// Whether the client asked for a session that outlives the connection.
     wants_persistence: bool,
+    /// Whether acknowledgements may carry a reason string.
+    pub(crate) problem_information: bool,
     /// Whether the server has to assign a client identifier.
     client_id_missing: bool,
 }
@@ -127,6 +129,7 @@ fn read_connect(
         keep_alive,
         keep_alive_changed: keep_alive != connect.keep_alive,
         wants_persistence: connect.session_expiry_interval > 0,
+        problem_information: connect.request_problem_information,
         client_id_missing: client_id.is_none(),
     };
     let request = ConnectRequest {

@@ -59,6 +59,8 @@ pub(crate) struct Connected {
     is_deaf: bool,
     /// Messages of quality of service 1 that wait for the shell's acknowledgement.
     unacknowledged: u16,
+    /// Whether acknowledgements may carry a reason string.
+    problem_information: bool,
     /// Of the SUBSCRIBEs that wait for the shell's answer: the places of the filters that the session refuses itself.
     refused_filters: HashMap<PacketId, Vec<usize>>,
     pub(crate) outbound: Outbound,
@@ -66,7 +68,8 @@ pub(crate) struct Connected {
 
 impl Connected {
     pub(crate) fn new(connecting: &Connecting, limits: &SessionLimits, now: Instant) -> Self {
-        let Connecting { version, packet_bytes_max, window, keep_alive, .. } = *connecting;
+        let Connecting { version, packet_bytes_max, window, keep_alive, problem_information, .. } =
+            *connecting;
         Self {
             decoder: PacketDecoder {
                 version,
@@ -77,6 +80,7 @@ impl Connected {
             heard_at: now,
             is_deaf: false,
             unacknowledged: 0,
+            problem_information,
             refused_filters: HashMap::new(),
             outbound: Outbound::new(version, packet_bytes_max, window),
         }
@@ -198,7 +202,7 @@ impl Connected {
         }
         if filters.len() > shared.limits.subscribe_filters_max {
             let codes = vec![ReasonCode::QuotaExceeded; filters.len()];
-            self.send(Packet::SubAck(SubAck { packet_id, codes }), shared);
+            self.send(Packet::SubAck(SubAck { packet_id, codes, reason_string: None }), shared);
             return Ok(());
         }
         let refused: Vec<usize> =
@@ -209,7 +213,7 @@ impl Connected {
         }
         if filters.is_empty() {
             let codes = vec![ReasonCode::SharedSubscriptionsNotSupported; refused.len()];
-            self.send(Packet::SubAck(SubAck { packet_id, codes }), shared);
+            self.send(Packet::SubAck(SubAck { packet_id, codes, reason_string: None }), shared);
             return Ok(());
         }
         if !refused.is_empty() {
@@ -220,18 +224,37 @@ impl Connected {
     }
 
     /// Sends PUBACK.
-    pub(crate) fn publish_ack(&mut self, packet_id: PacketId, reason: ReasonCode, shared: &mut Shared) {
+    pub(crate) fn publish_ack(
+        &mut self,
+        packet_id: PacketId,
+        reason: ReasonCode,
+        reason_string: Option<&str>,
+        shared: &mut Shared,
+    ) {
         self.unacknowledged = self.unacknowledged.saturating_sub(1);
-        self.send(Packet::PubAck(Ack { packet_id, reason }), shared);
+        let reason_string = self.wanted(reason_string);
+        self.send(Packet::PubAck(Ack { packet_id, reason, reason_string }), shared);
     }
 
     /// Sends SUBACK, with the refusals of the session at their places.
-    pub(crate) fn sub_ack(&mut self, packet_id: PacketId, codes: &[SubAckCode], shared: &mut Shared) {
+    pub(crate) fn sub_ack(
+        &mut self,
+        packet_id: PacketId,
+        codes: &[SubAckCode],
+        reason_string: Option<&str>,
+        shared: &mut Shared,
+    ) {
         let mut codes: Vec<ReasonCode> = codes.iter().map(|code| code.reason_code()).collect();
         for index in self.refused_filters.remove(&packet_id).unwrap_or_default() {
             codes.insert(index.min(codes.len()), ReasonCode::SharedSubscriptionsNotSupported);
         }
-        self.send(Packet::SubAck(SubAck { packet_id, codes }), shared);
+        let reason_string = self.wanted(reason_string);
+        self.send(Packet::SubAck(SubAck { packet_id, codes, reason_string }), shared);
+    }
+
+    /// The reason string of an acknowledgement, unless the client asked for none [MQTT-3.1.2-29].
+    fn wanted(&self, reason_string: Option<&str>) -> Option<Box<str>> {
+        reason_string.filter(|_| self.problem_information).map(Into::into)
     }
 
     /// Sends a packet, as far as the client's maximum packet size lets it through.

@@ -174,32 +174,37 @@ impl Session {
     }
 
     /// Ends the connection: an MQTT 5 client is told why, by DISCONNECT or, before it was accepted, by CONNACK.
-    pub fn disconnect(&mut self, reason: ServerDisconnect) {
+    ///
+    /// The reason string is for people. A client that asked for none of them may get it nevertheless in these two
+    /// packets (section 3.1.2.11.7).
+    pub fn disconnect(&mut self, reason: ServerDisconnect, reason_string: Option<&str>) {
         match &self.state {
             State::Closing(_) => return,
             State::AwaitingConnect { .. } => {}
             State::Connecting(connecting) => {
                 if connecting.version == ProtocolVersion::V5 {
                     let bytes_max = connecting.packet_bytes_max;
-                    self.send_connack(ProtocolVersion::V5, reason.connack_reason(), None, bytes_max);
+                    self.send_connack(ProtocolVersion::V5, reason.connack_reason(), reason_string, bytes_max);
                 }
             }
-            State::Connected(_) => self.send_disconnect(reason.reason_code(), None),
+            State::Connected(_) => self.send_disconnect(reason.reason_code(), reason_string),
         }
         self.state = State::Closing(DisconnectCause::Server(reason));
     }
 
-    /// Answers [`SessionEvent::Publish`] with its packet identifier: PUBACK.
-    pub fn publish_ack(&mut self, packet_id: PacketId, reason: PubAckReason) {
+    /// Answers [`SessionEvent::Publish`] with its packet identifier: PUBACK. The reason string is for people, and only
+    /// MQTT 5 clients get it, unless they asked for none.
+    pub fn publish_ack(&mut self, packet_id: PacketId, reason: PubAckReason, reason_string: Option<&str>) {
         if let State::Connected(connected) = &mut self.state {
-            connected.publish_ack(packet_id, reason.reason_code(), &mut self.shared);
+            connected.publish_ack(packet_id, reason.reason_code(), reason_string, &mut self.shared);
         }
     }
 
-    /// Answers [`SessionEvent::Subscribe`]: SUBACK, with one code for each filter of the event in its order.
-    pub fn sub_ack(&mut self, packet_id: PacketId, codes: &[SubAckCode]) {
+    /// Answers [`SessionEvent::Subscribe`]: SUBACK, with one code for each filter of the event in its order. The reason
+    /// string, one for all of them, is for people, and only MQTT 5 clients get it, unless they asked for none.
+    pub fn sub_ack(&mut self, packet_id: PacketId, codes: &[SubAckCode], reason_string: Option<&str>) {
         if let State::Connected(connected) = &mut self.state {
-            connected.sub_ack(packet_id, codes, &mut self.shared);
+            connected.sub_ack(packet_id, codes, reason_string, &mut self.shared);
         }
     }
 

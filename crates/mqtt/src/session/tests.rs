@@ -62,6 +62,7 @@ fn connect_packet(version: ProtocolVersion) -> Packet {
         receive_maximum: None,
         maximum_packet_size: None,
         topic_alias_maximum: 0,
+        request_problem_information: true,
         authentication_method: None,
     }))
 }
@@ -455,8 +456,7 @@ fn check_ends(
 #[test]
 fn what_is_not_built_or_not_expected_ends_the_connection() {
     let exactly_once = publish_packet(PublishQoS::ExactlyOnce(PacketId::FIRST));
-    let release =
-        Packet::PubRel(crate::packet::Ack { packet_id: PacketId::FIRST, reason: ReasonCode::Success });
+    let release = Packet::PubRel(crate::packet::Ack::success(PacketId::FIRST));
     let unexpected = |packet| DisconnectCause::Violation(Violation::UnexpectedPacket { packet });
     let cases = [
         (exactly_once, DisconnectCause::NotSupported(NotSupported::QoS2), ReasonCode::QoSNotSupported),
@@ -511,18 +511,28 @@ fn shared_and_too_many_filters_are_refused_by_the_session() {
         let granted = |text| (filter(text), SubscriptionOptions::with_qos(QoS::AtLeastOnce));
         let filters = vec![granted("b"), granted("d")];
         assert_eq!(pair.take_server_events(), [SessionEvent::Subscribe { packet_id, filters }]);
-        pair.server.sub_ack(packet_id, &[SubAckCode::Granted(QoS::AtLeastOnce), SubAckCode::NotAuthorized]);
+        let codes = [SubAckCode::Granted(QoS::AtLeastOnce), SubAckCode::NotAuthorized];
+        pair.server.sub_ack(packet_id, &codes, None);
         pair.exchange();
         let codes =
             [unsupported, ReasonCode::GrantedQoS1, unsupported, ReasonCode::NotAuthorized].map(code).to_vec();
-        assert_eq!(pair.take_client_events(), [ClientEvent::SubAck { packet_id, codes }]);
+        assert_eq!(
+            pair.take_client_events(),
+            [ClientEvent::SubAck { packet_id, codes, reason_string: None }]
+        );
         // Alone, and too many at once: answered by the session.
         let packet_id = subscribe(&mut pair, &["$share/g/a"]);
         let codes = vec![code(unsupported)];
-        assert_eq!(pair.take_client_events(), [ClientEvent::SubAck { packet_id, codes }]);
+        assert_eq!(
+            pair.take_client_events(),
+            [ClientEvent::SubAck { packet_id, codes, reason_string: None }]
+        );
         let packet_id = subscribe(&mut pair, &["a"; 9]);
         let codes = vec![code(ReasonCode::QuotaExceeded); 9];
-        assert_eq!(pair.take_client_events(), [ClientEvent::SubAck { packet_id, codes }]);
+        assert_eq!(
+            pair.take_client_events(),
+            [ClientEvent::SubAck { packet_id, codes, reason_string: None }]
+        );
         assert_eq!(pair.take_server_events(), []);
         let packet_id = subscribe(&mut pair, &["a"; 8]);
         assert!(
@@ -545,24 +555,24 @@ fn the_server_ends_a_connection_in_any_state() {
     ] {
         for version in [V311, V5] {
             let (mut session, _) = connected(version, &SessionLimits::default(), now);
-            session.disconnect(reason);
+            session.disconnect(reason, None);
             let expected = if version == V5 { vec![0xE0, 2, disconnect, 0] } else { vec![] };
             assert_eq!(sent(&mut session, now), expected);
             assert_eq!(session.disconnect_cause(), Some(&DisconnectCause::Server(reason)));
             // The first cause stays, and nothing more is said.
-            session.disconnect(ServerDisconnect::UnspecifiedError);
+            session.disconnect(ServerDisconnect::UnspecifiedError, None);
             session.close_silently();
             assert_eq!(session.disconnect_cause(), Some(&DisconnectCause::Server(reason)));
             assert_eq!((sent(&mut session, now), events(&mut session)), (vec![], vec![]));
 
             let mut session = Session::new(SessionLimits::default(), now);
             session.handle_bytes(&mut encoded(version, &[connect_packet(version)]), now);
-            session.disconnect(reason);
+            session.disconnect(reason, None);
             let expected = if version == V5 { vec![0x20, 3, 0, connack, 0] } else { vec![] };
             assert_eq!(sent(&mut session, now), expected);
         }
         let mut session = Session::new(SessionLimits::default(), now);
-        session.disconnect(reason);
+        session.disconnect(reason, None);
         assert!(session.is_closed() && sent(&mut session, now).is_empty());
     }
 }
@@ -573,8 +583,8 @@ fn commands_that_do_not_fit_the_state_do_nothing() {
     let mut session = Session::new(SessionLimits::default(), now);
     session.accept(None, now);
     session.refuse(ConnectRefusal::NotAuthorized, None);
-    session.publish_ack(PacketId::FIRST, PubAckReason::Success);
-    session.sub_ack(PacketId::FIRST, &[SubAckCode::NotAuthorized]);
+    session.publish_ack(PacketId::FIRST, PubAckReason::Success, None);
+    session.sub_ack(PacketId::FIRST, &[SubAckCode::NotAuthorized], None);
     session.unsub_ack(PacketId::FIRST, &[UnsubAckReason::Success]);
     let delivery = session.deliver(&message(b"x", QoS::AtMostOnce), QoS::AtMostOnce, now);
     assert_eq!(delivery, Delivery::Dropped(DropReason::NotConnected));

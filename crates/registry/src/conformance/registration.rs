@@ -15,7 +15,7 @@ use super::samples::{
     type_name, version_id,
 };
 use super::{assert_pages, commit, conflict, together};
-use crate::{Committed, Conflict, PageRequest, Registry, Transaction};
+use crate::{Committed, Conflict, Expectation, PageRequest, Registry, Transaction};
 
 /// What is not registered is not in the view, each part for itself.
 pub async fn a_view_of_nothing_is_empty(registry: &dyn Registry) {
@@ -208,6 +208,36 @@ pub async fn a_ca_certificate_must_register_devices(registry: &dyn Registry) {
     })
     .await;
     conflict(registry, refused, |tx| tx.register(pending(2), CA)).await;
+}
+
+/// An ACTIVE CA certificate is what is expected, whether it registers devices or not.
+pub async fn a_ca_certificate_can_be_expected_to_be_active(registry: &dyn Registry) {
+    let refused = Conflict::CaInactive(CA);
+    let expect = |tx: &mut Transaction| tx.expect(Expectation::CaActive(CA));
+    conflict(registry, refused.clone(), expect).await;
+    commit(registry, |tx| tx.insert_ca_certificate(ca_certificate(CA))).await;
+    for auto_registration in [AutoRegistration::Enable, AutoRegistration::Disable] {
+        for _ in 0..2 {
+            commit(registry, |tx| {
+                let active = Some(CaStatus::Active);
+                tx.update_ca_certificate(CA, active, Some(auto_registration), LATER);
+            })
+            .await;
+            commit(registry, expect).await;
+            let inactive = Some(CaStatus::Inactive);
+            // A change before it counts, and is rolled back with it.
+            conflict(registry, refused.clone(), |tx| {
+                tx.update_ca_certificate(CA, inactive, None, LATER);
+                expect(tx);
+            })
+            .await;
+            commit(registry, expect).await;
+            commit(registry, |tx| tx.update_ca_certificate(CA, inactive, None, LATER)).await;
+            conflict(registry, refused.clone(), expect).await;
+        }
+    }
+    commit(registry, |tx| tx.delete_ca_certificate(CA)).await;
+    conflict(registry, refused, expect).await;
 }
 
 /// A plan makes type, thing, policy and attachments, and the certificate ACTIVE; what exists of type and policy stays.

@@ -3,7 +3,7 @@
 use landfall_model::{PolicyTarget, ThingGroup, ThingGroupId, ThingGroupView};
 
 use super::samples::{
-    attributes, description, group_name, policy, policy_name, thing, thing_group, thing_name,
+    attributes, description, group_name, id, pending, policy, policy_name, thing, thing_group, thing_name,
 };
 use super::{Pending, assert_conflict, assert_pages, commit, conflict, together};
 use crate::{
@@ -306,6 +306,68 @@ pub async fn a_thing_is_in_ten_groups_at_most(registry: &dyn Registry) {
     let t = thing_name("t");
     let groups: Vec<_> = names[1..].iter().map(|name| thing_group(name, None)).collect();
     assert_pages(&groups, |page| registry.thing_groups_of(&t, page)).await;
+}
+
+/// Who was in it is in no group any more, and in none of those that it was in; nor is it a member of one that follows under the
+/// same name.
+pub async fn a_deleted_group_has_no_members(registry: &dyn Registry) {
+    let page = PageRequest::first(9);
+    let leaf = || thing_group("leaf", Some("mid"));
+    insert(registry, &[("root", None), ("mid", Some("root")), ("leaf", Some("mid"))]).await;
+    commit(registry, |tx| {
+        tx.insert_thing(thing("t"));
+        tx.insert_certificate(pending(1));
+        tx.attach_thing(id(1), thing_name("t"));
+        for name in ["root", "leaf"] {
+            tx.insert_policy(policy(name, "{}"));
+            let target = PolicyTarget::ThingGroup(group_name(name));
+            tx.attach_policy(target, policy_name(name));
+        }
+        add("leaf", "t")(tx);
+    })
+    .await;
+    let assert_in = async |groups: &[ThingGroup], policies: usize, in_root: usize| {
+        let t = thing_name("t");
+        assert_eq!(registry.thing_groups_of(&t, page).await.unwrap().items, groups);
+        let principal = registry.principal(id(1)).await.unwrap().unwrap();
+        assert_eq!(principal.things[0].policies.len(), policies);
+        for (group, is_recursive, expected) in
+            [("root", true, in_root), ("root", false, 0), ("mid", false, in_root), ("leaf", true, 0)]
+        {
+            let things = registry.thing_group_things(&group_name(group), is_recursive, page).await.unwrap();
+            assert_eq!(things.items.len(), expected, "{group}");
+        }
+    };
+    commit(registry, |tx| tx.delete_thing_group(leaf().name, leaf().id, 1)).await;
+    assert_in(&[], 0, 0).await;
+    commit(registry, |tx| tx.insert_thing_group(leaf())).await;
+    assert_in(&[], 0, 0).await;
+    let outside = Conflict::ThingNotInGroup { thing: thing_name("t"), group: group_name("leaf") };
+    conflict(registry, outside, remove("leaf", "t")).await;
+
+    // All at once, so that the first members have no time to go.
+    commit(registry, |tx| {
+        add("leaf", "t")(tx);
+        tx.delete_thing_group(leaf().name, leaf().id, 1);
+        tx.insert_thing_group(leaf());
+        add("mid", "t")(tx);
+    })
+    .await;
+    assert_in(&[thing_group("mid", Some("root"))], 1, 1).await;
+    commit(registry, remove("mid", "t")).await;
+    assert_in(&[], 0, 0).await;
+
+    // It is not counted among the groups of a thing.
+    commit(registry, |tx| {
+        let root = || thing_group("passing", None);
+        for _ in 0..=ThingGroup::OF_THING_MAX {
+            tx.insert_thing_group(root());
+            add("passing", "t")(tx);
+            tx.delete_thing_group(root().name, root().id, 1);
+        }
+    })
+    .await;
+    commit(registry, add("leaf", "t")).await;
 }
 
 /// The listing is by time of the groups' creation, whenever the thing was added. The parents of its groups are not in it.

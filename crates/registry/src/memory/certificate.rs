@@ -121,6 +121,10 @@ impl State {
         at: UnixTime,
     ) -> Result<(), Conflict> {
         let certificate = self.find_certificate(id)?;
+        if certificate.status == CertificateStatus::Revoked {
+            let is_revoked_again = status == CertificateStatus::Revoked;
+            return is_revoked_again.then_some(()).ok_or(Conflict::CertificateRevoked(id));
+        }
         certificate.status = status;
         certificate.version += 1;
         certificate.modified_at = at;

@@ -82,6 +82,10 @@ impl State {
     fn check(&self, expectation: &Expectation) -> Result<(), Conflict> {
         let holds = |holds: bool, conflict: Conflict| holds.then_some(()).ok_or(conflict);
         match expectation {
+            Expectation::CaActive(id) => {
+                let is_active = self.ca_certificates.get(id).is_some_and(|ca| ca.status == CaStatus::Active);
+                holds(is_active, Conflict::CaInactive(*id))
+            }
             Expectation::CaRegisters(id) => {
                 let registers = self.ca_certificates.get(id).is_some_and(|ca| {
                     ca.status == CaStatus::Active && ca.auto_registration == AutoRegistration::Enable

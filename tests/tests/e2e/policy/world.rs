@@ -140,7 +140,7 @@ impl Probe<'_> {
         loop {
             match device.next() {
                 Came::Event(ClientEvent::Message(_)) => {}
-                Came::Event(ClientEvent::PubAck { packet_id, reason }) => {
+                Came::Event(ClientEvent::PubAck { packet_id, reason, .. }) => {
                     assert_eq!(packet_id, sent);
                     let is_denial = is_v5 && reason == ReasonCode::NotAuthorized;
                     assert!(!reason.is_failure() || is_denial, "{topic}: {reason:?}");

@@ -16,10 +16,11 @@ fn a_message_goes_to_the_server_and_its_acknowledgement_back() {
         let events = pair.take_server_events();
         assert_eq!(events, [expected("a/b", QoS::AtLeastOnce, id), expected("a/c", QoS::AtMostOnce, None)]);
         assert_eq!(pair.take_client_events(), []);
-        pair.server.publish_ack(id.unwrap(), PubAckReason::NotAuthorized);
+        pair.server.publish_ack(id.unwrap(), PubAckReason::NotAuthorized, None);
         pair.exchange();
         let reason = if version == V5 { ReasonCode::NotAuthorized } else { ReasonCode::Success };
-        assert_eq!(pair.take_client_events(), [ClientEvent::PubAck { packet_id: id.unwrap(), reason }]);
+        let acknowledged = ClientEvent::PubAck { packet_id: id.unwrap(), reason, reason_string: None };
+        assert_eq!(pair.take_client_events(), [acknowledged]);
     }
 }
 
@@ -34,11 +35,15 @@ fn a_subscriber_gets_messages_with_the_lower_quality_of_service() {
         let granted = |text, qos| (filter(text), SubscriptionOptions::with_qos(qos));
         let filters = vec![granted("t", QoS::AtLeastOnce), granted("a/#", QoS::AtMostOnce)];
         assert_eq!(pair.take_server_events(), [SessionEvent::Subscribe { packet_id, filters }]);
-        pair.server.sub_ack(packet_id, &[SubAckCode::Granted(QoS::AtLeastOnce), SubAckCode::NotAuthorized]);
+        let codes = [SubAckCode::Granted(QoS::AtLeastOnce), SubAckCode::NotAuthorized];
+        pair.server.sub_ack(packet_id, &codes, None);
         pair.exchange();
         let refused = if version == V5 { ReasonCode::NotAuthorized } else { ReasonCode::UnspecifiedError };
         let codes = vec![ReasonCode::GrantedQoS1, refused];
-        assert_eq!(pair.take_client_events(), [ClientEvent::SubAck { packet_id, codes }]);
+        assert_eq!(
+            pair.take_client_events(),
+            [ClientEvent::SubAck { packet_id, codes, reason_string: None }]
+        );
 
         for (qos, granted, expected) in [
             (QoS::AtLeastOnce, QoS::AtLeastOnce, QoS::AtLeastOnce),
@@ -107,7 +112,7 @@ fn at_the_receive_maximum_an_mqtt_5_client_is_disconnected() {
     let (mut session, _) = connected(V5, &limits, now);
     let packets = [1, 2].map(|id| publish_packet(at_least_once(id)));
     session.handle_bytes(&mut encoded(V5, &packets), now);
-    session.publish_ack(PacketId::new(1).unwrap(), PubAckReason::Success);
+    session.publish_ack(PacketId::new(1).unwrap(), PubAckReason::Success, None);
     session.handle_bytes(&mut encoded(V5, &[publish_packet(at_least_once(3))]), now);
     assert_eq!(events(&mut session).len(), 3);
     session.handle_bytes(&mut encoded(V5, &[publish_packet(at_least_once(4))]), now);
@@ -128,11 +133,11 @@ fn at_the_receive_maximum_an_mqtt_3_1_1_client_waits_and_is_not_called_silent() 
     assert_eq!(session.poll_timeout(), None);
     let later = now + seconds(1000);
     session.handle_timeout(later);
-    session.publish_ack(PacketId::new(2).unwrap(), PubAckReason::Success);
+    session.publish_ack(PacketId::new(2).unwrap(), PubAckReason::Success, None);
     assert_eq!(session.handle_bytes(&mut buf, later), Intake::Blocked);
     assert_eq!((events(&mut session).len(), buf.len()), (1, 0));
     let later = later + seconds(1000);
-    session.publish_ack(PacketId::new(1).unwrap(), PubAckReason::Success);
+    session.publish_ack(PacketId::new(1).unwrap(), PubAckReason::Success, None);
     assert_eq!(session.handle_bytes(&mut buf, later), Intake::NeedsBytes);
     assert_eq!(session.poll_timeout(), Some(later + seconds(90)));
 }
@@ -179,10 +184,7 @@ fn the_receive_maximum_of_the_client_narrows_the_window() {
     assert_eq!(pair.server.deliver(&message, QoS::AtLeastOnce, pair.now), Delivery::Sent);
     assert_eq!(pair.server.deliver(&message, QoS::AtLeastOnce, pair.now), Delivery::Queued);
     // An acknowledgement of what was never sent does no harm, and frees nothing.
-    let stray = Packet::PubAck(crate::packet::Ack {
-        packet_id: PacketId::new(9).unwrap(),
-        reason: ReasonCode::Success,
-    });
+    let stray = Packet::PubAck(crate::packet::Ack::success(PacketId::new(9).unwrap()));
     pair.server.handle_bytes(&mut encoded(V5, &[stray]), pair.now);
     assert_eq!((pair.server.in_flight_messages(), pair.server.queued_messages()), (1, 1));
     pair.exchange();
@@ -292,4 +294,60 @@ fn the_maximum_packet_size_of_the_client_is_kept() {
     let reasons: Vec<_> = pair.take_client_events().into_iter().skip(2).collect();
     let expected = ClientEvent::Disconnected { reason: ReasonCode::MalformedPacket, reason_string: None };
     assert_eq!(reasons, [expected]);
+}
+
+/// What a client of these options is told in words when its publication is denied, its subscription, and then everything.
+fn denied(options: &ClientOptions) -> [Option<Box<str>>; 3] {
+    let mut pair = Pair::connected(options, SessionLimits::default());
+    let published = pair.client.publish(&topic("t"), Bytes::new(), QoS::AtLeastOnce, pair.now).unwrap();
+    let subscribed = pair.client.subscribe(&[(filter("t"), QoS::AtMostOnce)], pair.now).unwrap();
+    pair.exchange();
+    pair.server.publish_ack(published.unwrap(), PubAckReason::NotAuthorized, Some("publish denied"));
+    pair.server.sub_ack(subscribed, &[SubAckCode::NotAuthorized], Some("subscribe denied"));
+    pair.server.disconnect(ServerDisconnect::NotAuthorized, Some("connect denied"));
+    pair.exchange();
+    assert_eq!(pair.server.counters().unsendable_packets, 0);
+    let events = pair.take_client_events();
+    let [
+        ClientEvent::PubAck { packet_id: acknowledged, reason: published_reason, reason_string: first },
+        ClientEvent::SubAck { packet_id: answered, codes, reason_string: second },
+        ClientEvent::Disconnected { reason: ended_reason, reason_string: third },
+    ] = &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!((Some(*acknowledged), *answered), (published, subscribed));
+    assert_eq!([*published_reason, codes[0], *ended_reason], [ReasonCode::NotAuthorized; 3]);
+    [first, second, third].map(Clone::clone)
+}
+
+#[test]
+fn a_denial_is_told_in_words_to_who_wants_them_and_has_room() {
+    let words = ["publish denied", "subscribe denied", "connect denied"].map(|text| Some(text.into()));
+    assert_eq!(denied(&options(V5)), words);
+    // Acknowledgements must not carry them then; DISCONNECT may [MQTT-3.1.2-29].
+    let unasked = ClientOptions { problem_information: false, ..options(V5) };
+    assert_eq!(denied(&unasked), [None, None, words[2].clone()]);
+    // PUBACK has 6 bytes and DISCONNECT 4 without words, SUBACK 6; each needs 3 more for the words beside them.
+    for (bytes_max, expected) in [
+        (21, [None, None, words[2].clone()]),
+        (22, [None, None, words[2].clone()]),
+        (23, [words[0].clone(), None, words[2].clone()]),
+        (24, [words[0].clone(), None, words[2].clone()]),
+        (25, words.clone()),
+    ] {
+        let packet_bytes_max = std::num::NonZeroU32::new(bytes_max).unwrap();
+        let narrow = ClientOptions { packet_bytes_max, ..options(V5) };
+        assert_eq!(denied(&narrow), expected, "{bytes_max} bytes");
+    }
+}
+
+#[test]
+fn words_that_no_packet_has_room_for_are_left_out() {
+    let mut pair = Pair::connected(&options(V5), SessionLimits::default());
+    let too_long = "x".repeat(usize::from(u16::MAX) + 1);
+    pair.server.disconnect(ServerDisconnect::NotAuthorized, Some(&too_long));
+    pair.exchange();
+    let expected = ClientEvent::Disconnected { reason: ReasonCode::NotAuthorized, reason_string: None };
+    assert_eq!(pair.take_client_events(), [expected]);
 }

@@ -34,12 +34,12 @@ fn answer(session: &mut Session, event: &SessionEvent, now: Instant) {
         SessionEvent::Publish { message, packet_id, .. } => {
             session.deliver(&Arc::new(message.clone()), QoS::AtLeastOnce, now);
             if let Some(packet_id) = packet_id {
-                session.publish_ack(*packet_id, PubAckReason::Success);
+                session.publish_ack(*packet_id, PubAckReason::Success, None);
             }
         }
         SessionEvent::Subscribe { packet_id, filters } => {
             let codes: Vec<_> = filters.iter().map(|(_, options)| SubAckCode::Granted(options.qos)).collect();
-            session.sub_ack(*packet_id, &codes);
+            session.sub_ack(*packet_id, &codes, None);
         }
         SessionEvent::Unsubscribe { packet_id, filters } => {
             session.unsub_ack(*packet_id, &vec![UnsubAckReason::Success; filters.len()]);
@@ -54,9 +54,7 @@ fn any_packet() -> impl Strategy<Value = Packet> {
     prop_oneof![
         Just(publish_packet(PublishQoS::AtMostOnce)),
         id.clone().prop_map(|id| publish_packet(PublishQoS::AtLeastOnce(id))),
-        id.clone().prop_map(|packet_id| {
-            Packet::PubAck(crate::packet::Ack { packet_id, reason: ReasonCode::Success })
-        }),
+        id.clone().prop_map(|packet_id| { Packet::PubAck(crate::packet::Ack::success(packet_id)) }),
         (id, filters).prop_map(|(packet_id, filters)| {
             let options = SubscriptionOptions::with_qos(QoS::ExactlyOnce);
             let filters = filters.into_iter().map(|text| (filter(text), options)).collect();
