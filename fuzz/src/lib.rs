@@ -14,8 +14,8 @@ mod targets;
 pub use driver::{Fault, Finding, Fuzzer, Report, folder, run_once};
 pub use targets::{
     api_request, api_signature, certificate, certificate_request, chain, mqtt_client, mqtt_session,
-    openssl_config, page_token, policy_decision, policy_document, possession, registration_plan, subject,
-    topic,
+    openssl_config, page_token, policy_decision, policy_document, possession, registration_plan, rule_sql,
+    rule_template, subject, topic,
 };
 
 /// A function that panics when a property does not hold for an input.
@@ -56,6 +56,8 @@ targets! {
     api_signature,
     page_token,
     registration_plan,
+    rule_sql,
+    rule_template,
 }
 
 /// The target of this name.

@@ -14,6 +14,8 @@ mod policy_decision;
 mod policy_document;
 mod possession;
 mod registration_plan;
+mod rule_sql;
+mod rule_template;
 mod subject;
 mod topic;
 
@@ -30,6 +32,8 @@ pub use policy_decision::policy_decision;
 pub use policy_document::policy_document;
 pub use possession::possession;
 pub use registration_plan::registration_plan;
+pub use rule_sql::rule_sql;
+pub use rule_template::rule_template;
 pub use subject::subject;
 pub use topic::topic;
 

@@ -13,6 +13,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("landfall-pki", 1),
     ("landfall-mqtt", 1),
     ("landfall-policy", 1),
+    ("landfall-rules", 1),
     ("landfall-events", 1),
     ("landfall-registration", 2),
     ("landfall-registry", 2),

@@ -3,8 +3,10 @@
 pub(crate) mod api;
 pub(crate) mod ca;
 pub(crate) mod demo;
+pub(crate) mod device;
 pub(crate) mod env;
 pub(crate) mod explain;
 pub(crate) mod policy;
+pub(crate) mod rules;
 pub(crate) mod serve;
 pub(crate) mod simulate;

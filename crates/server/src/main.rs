@@ -36,8 +36,10 @@ enum Command {
     Serve(commands::serve::Arguments),
     Env(commands::env::Arguments),
     Ca(commands::ca::Arguments),
+    Device(commands::device::Arguments),
     Explain(commands::explain::Arguments),
     Policy(commands::policy::Arguments),
+    Rules(commands::rules::Arguments),
     Api(commands::api::Arguments),
     Simulate(commands::simulate::Arguments),
 }
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => commands::serve::run(arguments),
         Command::Env(arguments) => commands::env::run(&arguments),
         Command::Ca(arguments) => commands::ca::run(arguments),
+        Command::Device(arguments) => commands::device::run(arguments),
         Command::Explain(arguments) => {
             failure = ExitCode::from(commands::explain::UNKNOWN);
             commands::explain::run(&arguments)
@@ -57,6 +60,10 @@ fn main() -> ExitCode {
         Command::Policy(arguments) => {
             failure = ExitCode::from(commands::policy::UNREADABLE);
             commands::policy::run(&arguments)
+        }
+        Command::Rules(arguments) => {
+            failure = ExitCode::from(commands::rules::FAULT);
+            commands::rules::run(&arguments)
         }
         Command::Api(arguments) => commands::api::run(&arguments),
         Command::Simulate(arguments) => commands::simulate::run(arguments),

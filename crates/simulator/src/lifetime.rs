@@ -274,7 +274,7 @@ where
             .await
             .map_err(|end| stream_failure(end, AttemptFailure::ClosedWithoutPubAck { reason: None }))?;
         match event {
-            ClientEvent::PubAck { packet_id, reason } if Some(packet_id) == sent => {
+            ClientEvent::PubAck { packet_id, reason, .. } if Some(packet_id) == sent => {
                 return if reason.is_failure() {
                     Err(AttemptFailure::MessageRefused { reason })
                 } else {

@@ -173,8 +173,8 @@ impl Visit<'_> {
                 self.note(|seen| seen.topics.push(message.topic));
                 let packet_id = packet_id.expect("devices publish with quality of service 1");
                 match &self.on_message {
-                    None => session.publish_ack(packet_id, PubAckReason::Success),
-                    Some(WithMessage::Refuse(reason)) => session.publish_ack(packet_id, *reason),
+                    None => session.publish_ack(packet_id, PubAckReason::Success, None),
+                    Some(WithMessage::Refuse(reason)) => session.publish_ack(packet_id, *reason, None),
                     Some(WithMessage::Drop) => session.close_silently(),
                     Some(WithMessage::Silence) => {}
                 }

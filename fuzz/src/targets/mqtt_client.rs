@@ -229,11 +229,12 @@ impl Witness {
             SessionEvent::Connect(_) => self.session.accept(None, self.now),
             SessionEvent::Publish { packet_id, .. } => {
                 if let Some(packet_id) = packet_id {
-                    self.session.publish_ack(packet_id, PubAckReason::Success);
+                    self.session.publish_ack(packet_id, PubAckReason::Success, None);
                 }
             }
             SessionEvent::Subscribe { packet_id, filters } => {
-                self.session.sub_ack(packet_id, &vec![SubAckCode::Granted(QoS::AtLeastOnce); filters.len()]);
+                let codes = vec![SubAckCode::Granted(QoS::AtLeastOnce); filters.len()];
+                self.session.sub_ack(packet_id, &codes, None);
             }
             SessionEvent::Unsubscribe { packet_id, filters } => {
                 self.session.unsub_ack(packet_id, &vec![UnsubAckReason::Success; filters.len()]);

@@ -19,6 +19,9 @@ const OPERATIONS_MAX: usize = 512;
 /// The most bytes of an answer that is no delivery: a DISCONNECT or CONNACK with its reason in words.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
+/// What a client is told that may not do something.
+const DENIAL: &str = "no statement allows it";
+
 /// The server's session of one connection, under any bytes of a client and any shell.
 ///
 /// The input is a byte of settings, a byte that says how bytes are split, and operations: `d` delivers a message, `a`
@@ -183,7 +186,9 @@ impl Server {
                 Operation::Answer { count } => self.answer_questions(usize::from(*count)),
                 Operation::Advance(time) => self.advance(*time),
                 Operation::Send => self.send(),
-                Operation::Disconnect => self.session.disconnect(ServerDisconnect::AdministrativeAction),
+                Operation::Disconnect => {
+                    self.session.disconnect(ServerDisconnect::AdministrativeAction, Some(DENIAL))
+                }
                 Operation::CloseSilently => self.session.close_silently(),
             }
             self.check_limits();
@@ -314,17 +319,17 @@ impl Server {
                     self.session.accept(assigned.as_ref(), self.now);
                 }
                 ConnectAnswer::Refuse => {
-                    self.session.refuse(ConnectRefusal::NotAuthorized, Some("no statement allows it"));
+                    self.session.refuse(ConnectRefusal::NotAuthorized, Some(DENIAL));
                 }
             },
             Some(Question::Publish(packet_id)) => {
                 let reason = if is_yes { PubAckReason::Success } else { PubAckReason::NotAuthorized };
-                self.session.publish_ack(packet_id, reason);
+                self.session.publish_ack(packet_id, reason, Some(DENIAL).filter(|_| !is_yes));
             }
             Some(Question::Subscribe(packet_id, filters)) => {
                 let granted = SubAckCode::Granted(QoS::AtLeastOnce);
                 let code = if is_yes { granted } else { SubAckCode::NotAuthorized };
-                self.session.sub_ack(packet_id, &vec![code; filters]);
+                self.session.sub_ack(packet_id, &vec![code; filters], Some(DENIAL).filter(|_| !is_yes));
             }
             Some(Question::Unsubscribe(packet_id, filters)) => {
                 self.session.unsub_ack(packet_id, &vec![UnsubAckReason::Success; filters]);
