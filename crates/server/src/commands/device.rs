@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -225,12 +226,13 @@ fn make_many(create: &Create, csv: &Path, maker: &Maker, common: &Common, began:
         )
     })?;
     maker.writer.finish(&create.out)?;
-    let seconds = SystemClock.now().since(began).as_secs_f64();
+    let took = SystemClock.now().since(began);
     if create.json {
-        println!("{}", serde_json::to_string_pretty(&json_of_many(create, maker, batch.devices, seconds))?);
+        println!("{}", serde_json::to_string_pretty(&json_of_many(create, maker, batch.devices, took))?);
         return Ok(());
     }
     let (devices, out) = (batch.devices, create.out.display());
+    let seconds = took.as_secs_f64();
     println!("made {devices} certificates in {out}, in {seconds:.1} s, signed by the CA certificate");
     println!("  {} ({})", maker.issuer.certificate().ca_id(), maker.issuer.certificate().subject());
     println!("for each device:");
@@ -354,7 +356,7 @@ fn json_of_one(maker: &Maker, certificate: &ParsedCertificate, files: &DeviceFil
     })
 }
 
-fn json_of_many(create: &Create, maker: &Maker, devices: usize, seconds: f64) -> Value {
+fn json_of_many(create: &Create, maker: &Maker, devices: usize, took: Duration) -> Value {
     json!({
         "certificates": devices,
         "caCertificateId": maker.issuer.certificate().ca_id().to_string(),
@@ -362,7 +364,7 @@ fn json_of_many(create: &Create, maker: &Maker, devices: usize, seconds: f64) ->
         "notBefore": date(maker.validity.not_before),
         "notAfter": date(maker.validity.not_after),
         "directory": create.out.to_string_lossy(),
-        "seconds": seconds,
+        "milliseconds": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     })
 }
 
