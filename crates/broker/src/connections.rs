@@ -236,7 +236,11 @@ impl Connections {
                 self.lock().deactivated_cas.insert(ca);
                 self.swept.notify_one();
             }
-            (InactiveCaDevices::Go, Some(CaStatus::Active) | None) | (InactiveCaDevices::Stay, _) => {}
+            // Who comes from now on must not go with a sweep that is still to come.
+            (InactiveCaDevices::Go, Some(CaStatus::Active)) => {
+                self.lock().deactivated_cas.remove(&ca);
+            }
+            (InactiveCaDevices::Go, None) | (InactiveCaDevices::Stay, _) => {}
         }
     }
 
