@@ -119,7 +119,7 @@ struct Whose {
     /// Take the subject from an OpenSSL configuration file
     #[arg(long, short = 'o', value_name = "FILE", conflicts_with = "subject_file")]
     config: Option<PathBuf>,
-    /// Take the subject from a TOML file with a table [subject]
+    /// Take the subject from a TOML file, from its table "subject"
     #[arg(long, value_name = "FILE")]
     subject_file: Option<PathBuf>,
     /// Sign this certificate request, with its subject and its key, instead of making a key

@@ -42,7 +42,7 @@ struct Test {
     /// The statement of the rule
     #[arg(long)]
     sql: String,
-    /// The topic that the message is published to; $aws/rules/<rule>/<topic> invokes the rule whatever its FROM says
+    /// The topic that the message is published to; $aws/rules/RULE/TOPIC invokes the rule whatever its FROM says
     #[arg(long)]
     topic: String,
     /// The payload of the message
