@@ -59,8 +59,8 @@ fn entry(name: &str) -> Value {
 #[tokio::test]
 async fn a_thing_group_is_created_once() {
     let world = World::start().await;
-    create(&world, "root", None).await;
-    create(&world, "middle", Some("root")).await;
+    create(&world, "top", None).await;
+    create(&world, "middle", Some("top")).await;
     let properties = json!({
         "thingGroupDescription": "All lights", "attributePayload": {"attributes": {"floor": "1"}},
     });
@@ -80,7 +80,7 @@ async fn a_thing_group_is_created_once() {
             "thingGroupName": "lights", "thingGroupArn": arn, "thingGroupId": group.id.to_string(), "version": 1,
             "thingGroupProperties": properties,
             "thingGroupMetadata": {
-                "parentGroupName": "middle", "rootToParentThingGroups": [entry("root"), entry("middle")],
+                "parentGroupName": "middle", "rootToParentThingGroups": [entry("top"), entry("middle")],
                 "creationDate": 1_767_323_045.0,
             },
         })
@@ -89,7 +89,7 @@ async fn a_thing_group_is_created_once() {
     assert_eq!(tags, json!({"tags": [{"Key": "team", "Value": "light"}]}));
     assert_eq!(world.iot("POST", "/thing-groups/lights", &body.to_string()).await.ok(), created);
     for (member, value, difference) in [
-        ("parentGroupName", json!("root"), "a different parent"),
+        ("parentGroupName", json!("top"), "a different parent"),
         ("thingGroupProperties", json!({"thingGroupDescription": "All lights"}), "different properties"),
         ("thingGroupProperties", Value::Null, "different properties"),
     ] {
@@ -264,21 +264,21 @@ async fn a_thing_group_goes() {
 async fn what_becomes_of_groups_is_told() {
     let world = World::start().await;
     tell_everything(&world).await;
-    create(&world, "root", None).await;
-    create(&world, "child", Some("root")).await;
+    create(&world, "top", None).await;
+    create(&world, "child", Some("top")).await;
     assert_eq!(
         world.iot("PATCH", "/thing-groups/child", r#"{"thingGroupProperties": {}}"#).await.ok(),
         json!({"version": 2})
     );
     let payload = last_payload(&world).await;
-    let (root, child) = (stored(&world, "root").await, stored(&world, "child").await);
+    let (top, child) = (stored(&world, "top").await, stored(&world, "child").await);
     assert_eq!(
         payload["rootToParentThingGroups"],
-        json!([{"groupArn": format!("{ARN}thinggroup/root"), "groupId": root.id.to_string()}])
+        json!([{"groupArn": format!("{ARN}thinggroup/top"), "groupId": top.id.to_string()}])
     );
     assert_eq!(
         (&payload["versionNumber"], &payload["thingGroupId"], &payload["parentGroupId"]),
-        (&json!(2), &json!(child.id.to_string()), &json!(root.id.to_string()))
+        (&json!(2), &json!(child.id.to_string()), &json!(top.id.to_string()))
     );
     for _ in 0..2 {
         add(&world, "child", "thing-1").await;
@@ -298,13 +298,13 @@ async fn what_becomes_of_groups_is_told() {
     assert_eq!(
         told(&world).await,
         [
-            "thingGroup/root/created",
+            "thingGroup/top/created",
             "thingGroup/child/created",
-            "thingGroupHierarchy/thingGroup/root/childThingGroup/child/added",
+            "thingGroupHierarchy/thingGroup/top/childThingGroup/child/added",
             "thingGroup/child/updated",
             "thingGroupMembership/thingGroup/child/thing/thing-1/added",
             "thingGroupMembership/thingGroup/child/thing/thing-1/removed",
-            "thingGroupHierarchy/thingGroup/root/childThingGroup/child/removed",
+            "thingGroupHierarchy/thingGroup/top/childThingGroup/child/removed",
             "thingGroup/child/deleted",
         ]
     );
@@ -315,8 +315,8 @@ async fn thing_groups_are_listed_by_page_and_filtered() {
     let world = World::start().await;
     assert_pages(&world, Listing::Token("GET", "/thing-groups?", "thingGroups"), &[]).await;
     for (name, parent) in [
-        ("root", None),
-        ("child", Some("root")),
+        ("top", None),
+        ("child", Some("top")),
         ("grandchild", Some("child")),
         ("other", None),
         ("chip", Some("other")),
@@ -324,15 +324,15 @@ async fn thing_groups_are_listed_by_page_and_filtered() {
         create(&world, name, parent).await;
     }
     for (query, expected) in [
-        ("", vec!["root", "child", "grandchild", "other", "chip"]),
-        ("recursive=true", vec!["root", "child", "grandchild", "other", "chip"]),
-        ("recursive=false", vec!["root", "other"]),
-        ("parentGroup=root", vec!["child", "grandchild"]),
-        ("parentGroup=root&recursive=false", vec!["child"]),
-        ("parentGroup=root&recursive=true", vec!["child", "grandchild"]),
+        ("", vec!["top", "child", "grandchild", "other", "chip"]),
+        ("recursive=true", vec!["top", "child", "grandchild", "other", "chip"]),
+        ("recursive=false", vec!["top", "other"]),
+        ("parentGroup=top", vec!["child", "grandchild"]),
+        ("parentGroup=top&recursive=false", vec!["child"]),
+        ("parentGroup=top&recursive=true", vec!["child", "grandchild"]),
         ("parentGroup=chip", vec![]),
         ("namePrefixFilter=chi", vec!["child", "chip"]),
-        ("namePrefixFilter=chi&parentGroup=root&recursive=true", vec!["child"]),
+        ("namePrefixFilter=chi&parentGroup=top&recursive=true", vec!["child"]),
         ("namePrefixFilter=x", vec![]),
     ] {
         let expected: Vec<_> = expected.into_iter().map(entry).collect();
@@ -346,23 +346,23 @@ async fn thing_groups_are_listed_by_page_and_filtered() {
 #[tokio::test]
 async fn members_are_listed_by_page() {
     let world = World::start().await;
-    create(&world, "root", None).await;
-    create(&world, "child", Some("root")).await;
+    create(&world, "top", None).await;
+    create(&world, "child", Some("top")).await;
     create(&world, "other", None).await;
     add(&world, "child", "thing-3").await;
-    add(&world, "root", "thing-2").await;
-    add(&world, "root", "thing-1").await;
+    add(&world, "top", "thing-2").await;
+    add(&world, "top", "thing-1").await;
     add(&world, "other", "thing-1").await;
     for (target, expected) in [
-        ("/thing-groups/root/things?", vec!["thing-1", "thing-2"]),
-        ("/thing-groups/root/things?recursive=false", vec!["thing-1", "thing-2"]),
-        ("/thing-groups/root/things?recursive=true", vec!["thing-1", "thing-2", "thing-3"]),
+        ("/thing-groups/top/things?", vec!["thing-1", "thing-2"]),
+        ("/thing-groups/top/things?recursive=false", vec!["thing-1", "thing-2"]),
+        ("/thing-groups/top/things?recursive=true", vec!["thing-1", "thing-2", "thing-3"]),
         ("/thing-groups/child/things?recursive=true", vec!["thing-3"]),
     ] {
         let expected: Vec<_> = expected.into_iter().map(Value::from).collect();
         assert_pages(&world, Listing::Token("GET", target, "things"), &expected).await;
     }
-    let groups = [entry("root"), entry("other")];
+    let groups = [entry("top"), entry("other")];
     let listing = Listing::Token("GET", "/things/thing-1/thing-groups?", "thingGroups");
     assert_pages(&world, listing, &groups).await;
     let expected = "404 ResourceNotFoundException: thing group nothing does not exist";
@@ -428,10 +428,10 @@ async fn members_are_named_by_name_or_by_arn() {
 #[tokio::test]
 async fn a_thing_is_in_one_group_of_a_hierarchy_and_in_ten_groups() {
     let world = World::start().await;
-    create(&world, "root", None).await;
-    create(&world, "child", Some("root")).await;
+    create(&world, "top", None).await;
+    create(&world, "child", Some("top")).await;
     add(&world, "child", "thing-1").await;
-    let body = json!({"thingGroupName": "root", "thingName": "thing-1"}).to_string();
+    let body = json!({"thingGroupName": "top", "thingName": "thing-1"}).to_string();
     let expected = "400 InvalidRequestException: thing thing-1 is in thing group child, which has the same root; \
                     remove it from that";
     refused(&world, "PUT", ADD, &body, expected).await;
@@ -445,13 +445,13 @@ async fn a_thing_is_in_one_group_of_a_hierarchy_and_in_ten_groups() {
     refused(&world, "PUT", ADD, &body, expected).await;
     // What it leaves makes room for what it joins.
     let body = json!({
-        "thingName": "thing-1", "thingGroupsToAdd": ["root", "eleventh"],
+        "thingName": "thing-1", "thingGroupsToAdd": ["top", "eleventh"],
         "thingGroupsToRemove": ["child", "group2"],
     });
     assert_empty(&world.iot("PUT", UPDATE, &body.to_string()).await);
     let groups = groups_of(&world, "thing-1").await;
     assert_eq!(groups.len(), 10);
-    assert!(groups.contains(&"root".to_owned()) && groups.contains(&"eleventh".to_owned()), "{groups:?}");
+    assert!(groups.contains(&"top".to_owned()) && groups.contains(&"eleventh".to_owned()), "{groups:?}");
 }
 
 #[tokio::test]
