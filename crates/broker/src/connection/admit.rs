@@ -234,7 +234,7 @@ impl Connection {
     }
 
     /// Gives the registry its time for an answer, and no more.
-    async fn in_time<T>(
+    pub(super) async fn in_time<T>(
         &self,
         answer: impl Future<Output = Result<T, AdmissionError>>,
     ) -> Result<T, AdmissionError> {

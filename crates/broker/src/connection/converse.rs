@@ -134,7 +134,8 @@ impl Conversation<'_> {
     async fn reauthorize(&mut self) {
         let Self { connection, client_id, is_persistent, .. } = &mut *self;
         let certificate = connection.chain.certificate_id();
-        let admitted = match connection.shared.admissions.refreshed(certificate).await {
+        let refreshed = connection.shared.admissions.refreshed(certificate);
+        let admitted = match connection.in_time(refreshed).await {
             Ok(Some(admitted)) => admitted,
             // Its certificate was deleted, which ends the connection by itself.
             Ok(None) => return connection.session.disconnect(ServerDisconnect::AdministrativeAction, None),
