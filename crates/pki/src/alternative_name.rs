@@ -1,11 +1,9 @@
 use std::net::IpAddr;
 
 use crate::NamePart;
-use crate::algorithms::read_oid;
 use crate::certificate::{CertificateError, read_attribute};
-use crate::der_reader::{
-    DerReader, Malformed, TAG_BOOLEAN, TAG_EXPLICIT_3, TAG_OCTET_STRING, TAG_SEQUENCE, TAG_SET, Tlv,
-};
+use crate::der_reader::{Malformed, TAG_SEQUENCE, TAG_SET, Tlv};
+use crate::extensions::find_extension;
 use crate::name_text::decode_text;
 
 /// Another name of a certificate's owner, or of its issuer (RFC 5280, section 4.2.1.6).
@@ -46,44 +44,14 @@ const KEYWORDS: [(&str, &str); 9] = [
 /// Reads the alternative names of a certificate, in their order. Those of other kinds, and those whose text cannot be read
 /// safely, are passed over.
 pub(crate) fn read(certificate: &[u8], part: NamePart) -> Result<Vec<AlternativeName>, Malformed> {
-    match find_extension(certificate, part)? {
-        Some(value) => read_names(&value),
-        None => Ok(Vec::new()),
-    }
-}
-
-/// The value of the extension; none when the certificate does not have it.
-fn find_extension(certificate: &[u8], part: NamePart) -> Result<Option<Tlv<'_>>, Malformed> {
-    let wanted = match part {
+    let oid = match part {
         NamePart::Subject => "2.5.29.17",
         NamePart::Issuer => "2.5.29.18",
     };
-    let mut outer = DerReader::new(certificate)?.expect(TAG_SEQUENCE, "a certificate")?.open()?;
-    let mut fields = outer.expect(TAG_SEQUENCE, "the signed part of a certificate")?.open()?;
-    let mut found = None;
-    while !fields.is_finished() {
-        let field = fields.read()?;
-        if field.tag != TAG_EXPLICIT_3 {
-            continue;
-        }
-        let mut entries = field.open()?.expect(TAG_SEQUENCE, "the extensions")?.open()?;
-        while !entries.is_finished() {
-            let mut entry = entries.expect(TAG_SEQUENCE, "an extension")?.open()?;
-            let oid = read_oid(&mut entry, "the object identifier of an extension")?;
-            entry.optional(TAG_BOOLEAN)?;
-            let value = entry.expect(TAG_OCTET_STRING, "the value of an extension")?;
-            if &*oid != wanted {
-                continue;
-            }
-            // Two would leave open which one counts (RFC 5280, section 4.2).
-            if found.is_some() {
-                let what = "alternative names that are there once";
-                return Err(Malformed { what, offset: value.range.start });
-            }
-            found = Some(value);
-        }
+    match find_extension(certificate, oid)? {
+        Some(value) => read_names(&value),
+        None => Ok(Vec::new()),
     }
-    Ok(found)
 }
 
 fn read_names(value: &Tlv<'_>) -> Result<Vec<AlternativeName>, Malformed> {
@@ -155,6 +123,7 @@ fn push_escaped(text: &mut String, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::der_reader::{DerReader, TAG_OCTET_STRING};
 
     /// An element of at most 255 bytes.
     fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {

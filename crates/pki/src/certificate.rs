@@ -15,7 +15,7 @@ use crate::der_reader::{
     DerReader, Malformed, TAG_BIT_STRING, TAG_EXPLICIT_0, TAG_EXPLICIT_3, TAG_INTEGER, TAG_SEQUENCE, TAG_SET,
     Tlv,
 };
-use crate::extensions::Extensions;
+use crate::extensions::{Extensions, extension_text, find_extension};
 use crate::name_text::{TextError, decode_text};
 use crate::signature::{SignatureFault, verify_signature};
 
@@ -340,6 +340,12 @@ impl ParsedCertificate {
     /// there twice.
     pub fn alternative_names(&self, part: NamePart) -> Vec<AlternativeName> {
         alternative_name::read(self.der.as_bytes(), part).unwrap_or_default()
+    }
+
+    /// The value of the extension of this object identifier, as text: the string that it is, or else its DER in lower-case
+    /// hex. There is none where the extension is there twice, which leaves open what it says.
+    pub fn extension(&self, oid: &str) -> Option<String> {
+        find_extension(self.der.as_bytes(), oid).ok().flatten().map(|value| extension_text(&value))
     }
 
     /// Whether it limits the names of the certificates below it (RFC 5280, section 4.2.1.10).

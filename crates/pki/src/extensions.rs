@@ -1,8 +1,10 @@
 use crate::CertificateError;
 use crate::algorithms::read_oid;
 use crate::der_reader::{
-    Malformed, TAG_BIT_STRING, TAG_BOOLEAN, TAG_IMPLICIT_0, TAG_INTEGER, TAG_OCTET_STRING, TAG_SEQUENCE, Tlv,
+    DerReader, Malformed, TAG_BIT_STRING, TAG_BOOLEAN, TAG_EXPLICIT_3, TAG_IMPLICIT_0, TAG_INTEGER,
+    TAG_OCTET_STRING, TAG_SEQUENCE, Tlv,
 };
+use crate::name_text::decode_text;
 
 /// The extensions that decide about a chain (RFC 5280, section 4.2.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,6 +68,48 @@ impl Extensions {
         }
         Ok(extensions)
     }
+}
+
+/// The value of one extension of a certificate; none when the certificate does not have it.
+///
+/// # Errors
+/// The certificate is malformed, or has the extension twice: that would leave open which one counts (RFC 5280, section 4.2).
+pub(crate) fn find_extension<'c>(certificate: &'c [u8], oid: &str) -> Result<Option<Tlv<'c>>, Malformed> {
+    let mut outer = DerReader::new(certificate)?.expect(TAG_SEQUENCE, "a certificate")?.open()?;
+    let mut fields = outer.expect(TAG_SEQUENCE, "the signed part of a certificate")?.open()?;
+    let mut found = None;
+    while !fields.is_finished() {
+        let field = fields.read()?;
+        if field.tag != TAG_EXPLICIT_3 {
+            continue;
+        }
+        let mut entries = field.open()?.expect(TAG_SEQUENCE, "the extensions")?.open()?;
+        while !entries.is_finished() {
+            let mut entry = entries.expect(TAG_SEQUENCE, "an extension")?.open()?;
+            let entry_oid = read_oid(&mut entry, "the object identifier of an extension")?;
+            entry.optional(TAG_BOOLEAN)?;
+            let value = entry.expect(TAG_OCTET_STRING, "the value of an extension")?;
+            if *entry_oid != *oid {
+                continue;
+            }
+            if found.is_some() {
+                return Err(Malformed { what: "an extension that is there once", offset: value.range.start });
+            }
+            found = Some(value);
+        }
+    }
+    Ok(found)
+}
+
+/// The value of an extension as text: the string that it is, or else its DER in lower-case hex.
+pub(crate) fn extension_text(value: &Tlv<'_>) -> String {
+    let string = || {
+        let mut inside = value.open().ok()?;
+        let content = inside.read().ok()?;
+        inside.finish("the end of an extension").ok()?;
+        decode_text(content.tag, content.value).ok()
+    };
+    string().map_or_else(|| hex::encode(value.value), String::from)
 }
 
 fn set_once<T>(place: &mut Option<T>, oid: &'static str, value: T) -> Result<(), CertificateError> {

@@ -1,7 +1,8 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use landfall_model::{DistinguishedName, Scope, SubjectField};
+use landfall_model::{DistinguishedName, Scope, SubjectField, UnixTime};
+use landfall_pki::{AlternativeName, NamePart, ParsedCertificate};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Object, Value};
 use minijinja::{Environment, UndefinedBehavior};
@@ -47,7 +48,8 @@ impl Templates {
         setting: &'static str,
         applicant: &Arc<Applicant>,
     ) -> Result<String, Refusal> {
-        let certificate = CertificateObject { applicant: Arc::clone(applicant), scope: self.scope.clone() };
+        let parsed = Arc::new(Parsed { applicant: Arc::clone(applicant), certificate: OnceLock::new() });
+        let certificate = CertificateObject { parsed, scope: self.scope.clone() };
         let context = Value::from_object(ContextObject(Value::from_object(certificate)));
         let template = self.environment.get_template(setting);
         template
@@ -67,16 +69,41 @@ fn describe(error: &TemplateError) -> String {
     error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned)
 }
 
+/// A moment as `2026-11-22T06:47:38Z`; whole seconds, as certificates have them.
+fn iso_8601(moment: UnixTime) -> String {
+    let timestamp = jiff::Timestamp::from_second(moment.as_secs());
+    timestamp.map_or_else(|_| moment.to_string(), |timestamp| timestamp.to_string())
+}
+
 /// What a template sees: `certificate`.
 #[derive(Debug)]
 struct ContextObject(Value);
 
-/// `certificate` in a template.
+/// `certificate` in a template. What the block has is under the block's names; the other values stand beside them.
 #[derive(Debug)]
 struct CertificateObject {
-    applicant: Arc<Applicant>,
+    parsed: Arc<Parsed>,
     scope: Scope,
 }
+
+/// An applicant whose certificate is read again when a template asks for something that only the certificate has.
+#[derive(Debug)]
+struct Parsed {
+    applicant: Arc<Applicant>,
+    certificate: OnceLock<Option<ParsedCertificate>>,
+}
+
+/// `certificate.extensions`: values by object identifier.
+#[derive(Debug)]
+struct ExtensionsObject(Arc<Parsed>);
+
+/// `certificate.subjectAlternativeName`: lists by kind.
+#[derive(Debug)]
+struct AlternativeNamesObject(Arc<Parsed>);
+
+/// `certificate.validity`: two moments.
+#[derive(Debug)]
+struct ValidityObject(Arc<Applicant>);
 
 /// `certificate.attributes`: the two names.
 #[derive(Debug)]
@@ -98,15 +125,75 @@ impl Object for ContextObject {
 
 impl Object for CertificateObject {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let Self { parsed, scope } = &**self;
+        let applicant = || Arc::clone(&parsed.applicant);
         match key.as_str()? {
-            "attributes" => Some(Value::from_object(NamesObject(Arc::clone(&self.applicant)))),
-            "awsAccountId" => Some(Value::from(self.scope.account.as_str())),
+            "attributes" => Some(Value::from_object(NamesObject(applicant()))),
+            "awsAccountId" => Some(Value::from(scope.account.as_str())),
             "certificateDescription" => {
-                let description = DescriptionObject(Arc::clone(&self.applicant), self.scope.clone());
-                Some(Value::from_object(description))
+                Some(Value::from_object(DescriptionObject(applicant(), scope.clone())))
             }
+            "extensions" => Some(Value::from_object(ExtensionsObject(Arc::clone(parsed)))),
+            // AWS's certificate id is the SHA-256 of the certificate.
+            "fingerprint" => Some(Value::from(parsed.applicant.certificate.to_string())),
+            "keyType" => Some(Value::from(parsed.certificate()?.key_algorithm().to_string())),
+            "serialNumber" => Some(Value::from(parsed.certificate()?.serial_number_hex())),
+            "serialNumberDecimal" => Some(Value::from(parsed.certificate()?.serial_number_decimal())),
+            "subjectAlternativeName" => Some(Value::from_object(AlternativeNamesObject(Arc::clone(parsed)))),
+            "validity" => Some(Value::from_object(ValidityObject(applicant()))),
             _ => None,
         }
+    }
+}
+
+impl Parsed {
+    /// The certificate; none if it cannot be read, which its chain's verification rules out.
+    fn certificate(&self) -> Option<&ParsedCertificate> {
+        let read = || ParsedCertificate::from_der(self.applicant.der.as_bytes()).ok();
+        self.certificate.get_or_init(read).as_ref()
+    }
+}
+
+impl Object for ExtensionsObject {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.0.certificate()?.extension(key.as_str()?).map(Value::from)
+    }
+}
+
+impl Object for AlternativeNamesObject {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let wanted = key.as_str()?;
+        let of_kind = |name: AlternativeName| match (name, wanted) {
+            (AlternativeName::Dns(text), "dns")
+            | (AlternativeName::Uri(text), "uri")
+            | (AlternativeName::Rfc822(text), "email") => Some(String::from(text)),
+            (AlternativeName::Ip(address), "ip") => Some(address.to_string()),
+            (
+                AlternativeName::Dns(_)
+                | AlternativeName::Directory(_)
+                | AlternativeName::Ip(_)
+                | AlternativeName::Rfc822(_)
+                | AlternativeName::Uri(_),
+                _,
+            ) => None,
+        };
+        if !["dns", "uri", "email", "ip"].contains(&wanted) {
+            return None;
+        }
+        let names = self.0.certificate()?.alternative_names(NamePart::Subject);
+        Some(names.into_iter().filter_map(of_kind).collect::<Vec<_>>().into())
+    }
+}
+
+impl Object for ValidityObject {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let validity = self.0.validity;
+        let moment = match key.as_str()? {
+            "notAfter" => validity.not_after,
+            "notBefore" => validity.not_before,
+            _ => return None,
+        };
+        Some(Value::from(iso_8601(moment)))
     }
 }
 
@@ -141,5 +228,89 @@ impl Object for NameObject {
         let field = SubjectField::ALL.into_iter().find(|field| field.short_name() == key);
         let oid = field.map_or(key, |field| field.oid());
         self.0.values(oid).next().map(Value::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_model::{
+        AccountId, CaCertificateId, CertificateMode, Region, SignedPart, UnixTime, Validity,
+    };
+    use landfall_pki::{
+        AlternativeNames, CertificateVersion, DeviceTerms, Issuer, KeyKind, KeyPair, Subject,
+    };
+
+    use super::*;
+
+    fn applicant(certificate: &ParsedCertificate) -> Arc<Applicant> {
+        Arc::new(Applicant {
+            certificate: certificate.id(),
+            ca: CaCertificateId::from_sha256([1; 32]),
+            mode: CertificateMode::Default,
+            subject: certificate.subject().clone(),
+            issuer: certificate.issuer().clone(),
+            validity: certificate.validity(),
+            signed_part: SignedPart::from_sha256([2; 32]),
+            der: certificate.der().clone(),
+        })
+    }
+
+    fn certificate(version: CertificateVersion, names: &[&str]) -> ParsedCertificate {
+        let validity = Validity {
+            not_before: UnixTime::from_secs(1_000_000_000),
+            not_after: UnixTime::from_secs(2_000_000_000),
+        };
+        let key = || KeyPair::generate(KeyKind::P256).unwrap();
+        let ca = Issuer::self_signed(&Subject::common_name("root").unwrap(), key(), validity).unwrap();
+        let mut alternative_names = AlternativeNames::new();
+        names.iter().for_each(|name| alternative_names.push(name).unwrap());
+        let terms = DeviceTerms { validity, version, alternative_names: &alternative_names };
+        ca.sign_device_on(&Subject::common_name("pump").unwrap(), key().public_key(), &terms).unwrap()
+    }
+
+    fn render(template: &str, certificate: &ParsedCertificate) -> Result<String, String> {
+        let scope = Scope {
+            account: AccountId::parse("000000000000").unwrap(),
+            region: Region::parse("us-east-1").unwrap(),
+        };
+        let templates = Templates::compile(scope, &[("ThingName", template)]).unwrap();
+        templates.render("ThingName", &applicant(certificate)).map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn templates_see_what_only_the_certificate_has() {
+        let names = ["DNS:a.example", "URI:urn:acme:7", "IP:192.0.2.1", "email:a@b.example", "DNS:b.example"];
+        let certificate = certificate(CertificateVersion::V3, &names);
+        for (template, expected) in [
+            ("<%= certificate.subjectAlternativeName.dns[1] %>", "b.example"),
+            ("<%= certificate.subjectAlternativeName.uri[0] %>", "urn:acme:7"),
+            ("<%= certificate.subjectAlternativeName.ip[0] %>", "192.0.2.1"),
+            ("<%= certificate.subjectAlternativeName.email[0] %>", "a@b.example"),
+            // basicConstraints of no CA: an empty sequence.
+            ("<%= certificate.extensions['2.5.29.19'] %>", "3000"),
+            ("<%= certificate.serialNumber %>", &certificate.serial_number_hex()),
+            ("<%= certificate.serialNumberDecimal %>", &certificate.serial_number_decimal()),
+            ("<%= certificate.validity.notBefore %>", "2001-09-09T01:46:40Z"),
+            ("<%= certificate.validity.notAfter %>", "2033-05-18T03:33:20Z"),
+            ("<%= certificate.fingerprint %>", &certificate.id().to_string()),
+            ("<%= certificate.keyType %>", "P-256"),
+        ] {
+            assert_eq!(render(template, &certificate).as_deref(), Ok(expected), "{template}");
+        }
+    }
+
+    #[test]
+    fn what_a_certificate_lacks_is_an_error_that_names_it() {
+        let certificate = certificate(CertificateVersion::V1, &[]);
+        for (template, named) in [
+            ("<%= certificate.subjectAlternativeName.dns[0] %>", "`certificate.subjectAlternativeName.dns"),
+            ("<%= certificate.subjectAlternativeName.x509 %>", "`certificate.subjectAlternativeName.x509`"),
+            ("<%= certificate.extensions['1.2.3'] %>", "certificate.extensions"),
+            ("<%= certificate.validity.now %>", "`certificate.validity.now`"),
+            ("<%= certificate.colour %>", "`certificate.colour`"),
+        ] {
+            let problem = render(template, &certificate).unwrap_err();
+            assert!(problem.contains(named), "{template}: {problem}");
+        }
     }
 }
