@@ -19,4 +19,5 @@ pub use applicant::Applicant;
 pub use facts::{ConnectionFacts, DeviceFacts, is_of_connection, thing_of};
 pub use plan::{plan, thing_name};
 pub use refusal::Refusal;
-pub use settings::{ExistingThing, IllegalCharacters, Settings, SettingsError, SettingsSource};
+pub use settings::{ExistingThing, IllegalCharacters, PolicyTopics, Settings, SettingsError, SettingsSource};
+pub use template::TemplateProblem;

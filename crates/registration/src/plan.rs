@@ -1,15 +1,12 @@
 use std::sync::Arc;
 
 use landfall_model::{
-    AttributeName, CertificateId, CreationId, DeviceType, InvalidName, PlannedPolicy, PlannedThing,
-    PlannedThingType, PolicyName, RegistrationPlan, ThingName, ThingTypeName, ThingView,
+    CertificateId, CreationId, DeviceType, InvalidName, PlannedPolicy, PlannedThing, PlannedThingType,
+    PolicyName, RegistrationPlan, ThingName, ThingTypeName, ThingView,
 };
 
 use crate::settings::{self, ExistingThing, Settings};
 use crate::{Applicant, Refusal, subject};
-
-/// The attributes by which the registrar's things can be listed.
-const SEARCHABLE_ATTRIBUTES: [&str; 3] = ["serial_number", "product_id", "device_type"];
 
 /// The name of the thing that an applicant will have: what the caller must look up before it asks for a [`plan`].
 ///
@@ -40,10 +37,9 @@ pub fn plan(
     let type_name =
         ThingTypeName::parse(&type_name).map_err(|problem| invalid("the thing type name", problem))?;
     let thing = match thing {
-        None => PlannedThing::Create {
-            name,
-            attributes: subject::attributes(&applicant.subject, creation_id, settings.illegal_characters)?,
-        },
+        None => {
+            PlannedThing::Create { name, attributes: subject::attributes(applicant, settings, creation_id)? }
+        }
         Some(view) => plan_join(applicant, settings.existing_thing, view)?,
     };
     Ok(RegistrationPlan {
@@ -53,7 +49,10 @@ pub fn plan(
         device_type: subject.device_type,
         serial_number: subject.serial_number.to_owned(),
         product_id: subject.product_id.to_owned(),
-        thing_type: PlannedThingType { name: type_name, searchable_attributes: searchable_attributes()? },
+        thing_type: PlannedThingType {
+            name: type_name,
+            searchable_attributes: settings.searchable_attributes.clone(),
+        },
         thing,
         policy: plan_policy(applicant, settings, subject.device_type)?,
     })
@@ -97,17 +96,12 @@ fn plan_policy(
     Ok(PlannedPolicy { name, document: Arc::clone(document) })
 }
 
-fn searchable_attributes() -> Result<Vec<AttributeName>, Refusal> {
-    let names = SEARCHABLE_ATTRIBUTES.iter().map(|name| AttributeName::parse(name));
-    names.collect::<Result<_, _>>().map_err(|problem| invalid("a searchable attribute", problem))
-}
-
 fn invalid(target: &'static str, problem: InvalidName) -> Refusal {
     Refusal::InvalidName { target, problem }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use landfall_model::{
         AccountId, Attributes, CaCertificateId, CertificateDer, CertificateMode, Region, Scope, SignedPart,
         Thing, ThingId, UnixTime, Validity,
@@ -130,11 +124,11 @@ mod tests {
         }
     }
 
-    fn settings(source: &SettingsSource) -> Settings {
+    pub(crate) fn settings(source: &SettingsSource) -> Settings {
         Settings::compile(source, &scope()).unwrap()
     }
 
-    fn applicant(fields: &[(&str, &str)]) -> Arc<Applicant> {
+    pub(crate) fn applicant(fields: &[(&str, &str)]) -> Arc<Applicant> {
         let moment = UnixTime::from_secs(1_000);
         Arc::new(Applicant {
             certificate: CERTIFICATE,

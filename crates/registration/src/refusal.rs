@@ -64,7 +64,7 @@ pub enum Refusal {
     #[error("the template of {setting} cannot be rendered: {problem}")]
     Template {
         /// The setting that holds the template.
-        setting: &'static str,
+        setting: Box<str>,
         /// What is wrong.
         problem: String,
     },

@@ -1,11 +1,13 @@
+use std::sync::Arc;
+
 use landfall_model::{
     AttributeName, AttributeValue, Attributes, CreationId, DeviceType, DistinguishedName, InvalidName,
     SubjectField,
 };
 
-use crate::Refusal;
 use crate::refusal::shown;
-use crate::settings::IllegalCharacters;
+use crate::settings::{AttributeSetting, IllegalCharacters, Settings};
+use crate::{Applicant, Refusal};
 
 /// What a registration needs of a subject, found to be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,23 +36,30 @@ pub(crate) fn validate(subject: &DistinguishedName) -> Result<ValidSubject<'_>, 
     Ok(ValidSubject { serial_number, product_id, device_type })
 }
 
-/// The attributes that a thing gets from its certificate's subject.
+/// The attributes that a thing gets: those of its certificate's subject, and those that the settings name.
 ///
 /// Values of a repeated field are joined by commas, in order.
 pub(crate) fn attributes(
-    subject: &DistinguishedName,
+    applicant: &Arc<Applicant>,
+    settings: &Settings,
     creation_id: CreationId,
-    illegal: IllegalCharacters,
 ) -> Result<Attributes, Refusal> {
+    let (subject, illegal) = (&applicant.subject, settings.illegal_characters);
     let mut attributes = Attributes::default();
     for attribute in subject.attributes() {
         let name =
             attribute_name(&attribute.oid).map_err(|problem| invalid("the attribute name", problem))?;
-        if attributes.get(&name).is_some() {
+        if attributes.get(&name).is_some() || settings.attributes.iter().any(|named| named.name == name) {
             continue;
         }
         let values: Vec<&str> = subject.values(&attribute.oid).collect();
         attributes.insert(name, attribute_value(&values.join(","), illegal)?);
+    }
+    for AttributeSetting { name, template } in &settings.attributes {
+        if let Some(template) = template {
+            let value = settings.templates.render(template, applicant)?;
+            attributes.insert(name.clone(), attribute_value(&value, illegal)?);
+        }
     }
     let creation_id = attribute_value(&creation_id.to_string(), illegal)?;
     let name =
@@ -134,6 +143,23 @@ pub(crate) mod tests {
     use landfall_model::NameAttribute;
 
     use super::*;
+    use crate::SettingsSource;
+    use crate::plan::tests::{applicant, settings};
+
+    /// The attributes that default settings make, but for what `change` says.
+    fn made(
+        fields: &[(&str, &str)],
+        change: impl FnOnce(&mut SettingsSource),
+    ) -> Result<Attributes, Refusal> {
+        let mut source = SettingsSource::default();
+        change(&mut source);
+        attributes(&applicant(fields), &settings(&source), CreationId::from_bytes([0; 16]))
+    }
+
+    fn listed(attributes: &Attributes) -> String {
+        let text: Vec<_> = attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        text.join("\n")
+    }
 
     pub(crate) fn subject(attributes: &[(&str, &str)]) -> DistinguishedName {
         let attribute =
@@ -185,10 +211,7 @@ pub(crate) mod tests {
     fn attributes_are_those_of_the_block() {
         let mut fields = WORKSHOP.to_vec();
         fields.extend([("2.5.4.10", "Acme Inc"), ("2.5.4.11", "A"), ("2.5.4.11", "B"), ("1.2.3.4", "x")]);
-        let creation_id = CreationId::from_bytes([0; 16]);
-        let found = attributes(&subject(&fields), creation_id, IllegalCharacters::Replace).unwrap();
-        let text: Vec<_> = found.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        insta::assert_snapshot!(text.join("\n"), @r"
+        insta::assert_snapshot!(listed(&made(&fields, |_| ()).unwrap()), @r"
         1.2.3.4=x
         common_name=example-thing
         creation_id=00000000-0000-0000-0000-000000000000
@@ -204,8 +227,7 @@ pub(crate) mod tests {
     fn illegal_characters_are_refused_when_that_is_the_setting() {
         let mut fields = WORKSHOP.to_vec();
         fields.push(("2.5.4.10", "Acme Inc"));
-        let refused =
-            attributes(&subject(&fields), CreationId::from_bytes([0; 16]), IllegalCharacters::Refuse);
+        let refused = made(&fields, |source| source.illegal_characters = IllegalCharacters::Refuse);
         assert_eq!(refused.unwrap_err().code(), "invalid_name");
     }
 
@@ -213,8 +235,32 @@ pub(crate) mod tests {
     fn a_thing_has_at_most_fifty_attributes() {
         let oids: Vec<String> = (0..50).map(|number| format!("1.2.3.{number}")).collect();
         let fields: Vec<_> = oids.iter().map(|oid| (&**oid, "x")).collect();
-        let refused =
-            attributes(&subject(&fields), CreationId::from_bytes([0; 16]), IllegalCharacters::Replace);
+        let refused = made(&fields, |_| ());
         assert_eq!(refused, Err(Refusal::TooManyAttributes { found: 51, max: 50 }));
+    }
+
+    #[test]
+    fn attributes_of_the_settings_are_added_replace_and_leave_out() {
+        let certificate = "certificate.attributes.subject";
+        let found = made(&WORKSHOP, |source| {
+            source.attributes = [
+                ("site", format!("<%= {certificate}.CN %>/a b")),
+                ("serial_number", format!("sn-<%= {certificate}.serialNumber %>")),
+                ("common_name", String::new()),
+            ]
+            .map(|(name, template)| (name.to_owned(), template))
+            .to_vec();
+        });
+        insta::assert_snapshot!(listed(&found.unwrap()), @r"
+        creation_id=00000000-0000-0000-0000-000000000000
+        device_type=iot
+        product_id=smart-sensor
+        serial_number=sn-1234-5678-9123
+        site=example-thing/a_b
+        ");
+        let refused = made(&WORKSHOP, |source| {
+            source.attributes = vec![("floor".to_owned(), format!("<%= {certificate}.postalCode %>"))];
+        });
+        insta::assert_snapshot!(refused.unwrap_err(), @"the template of Attributes.floor cannot be rendered: `certificate.attributes.subject.postalCode` is undefined");
     }
 }

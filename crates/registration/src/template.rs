@@ -6,6 +6,7 @@ use landfall_pki::{AlternativeName, NamePart, ParsedCertificate};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Object, Value};
 use minijinja::{Environment, UndefinedBehavior};
+use thiserror::Error;
 
 use crate::{Applicant, Refusal};
 
@@ -15,46 +16,59 @@ pub(crate) struct Templates {
     scope: Scope,
 }
 
-/// A template that cannot be compiled.
-pub(crate) type TemplateError = minijinja::Error;
+/// Why a text is no template.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("line {line}, column {column}: {problem}")]
+pub struct TemplateProblem {
+    /// The line of the fault, from 1.
+    pub line: usize,
+    /// The column of the fault, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub problem: String,
+}
 
 /// How much work one template may do, in instructions of the engine.
 const FUEL: u64 = 10_000;
 
 impl Templates {
     /// Compiles templates, each under the name of its setting.
-    pub(crate) fn compile(scope: Scope, sources: &[(&'static str, &str)]) -> Result<Self, TemplateError> {
+    ///
+    /// # Errors
+    /// One is malformed: its setting, and what is wrong.
+    pub(crate) fn compile<'s>(
+        scope: Scope,
+        sources: impl IntoIterator<Item = (&'s str, &'s str)>,
+    ) -> Result<Self, (String, TemplateProblem)> {
         let mut environment = Environment::empty();
         let syntax = SyntaxConfig::builder()
             .block_delimiters("<%", "%>")
             .variable_delimiters("<%=", "%>")
             .comment_delimiters("<%#", "%>")
-            .build()?;
-        environment.set_syntax(syntax);
+            .build();
+        // Three pairs of delimiters that differ.
+        environment.set_syntax(syntax.unwrap_or_default());
         // A field that the certificate lacks is an error that names it, never an empty text.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
         // So that an error names the field that is missing.
         environment.set_debug(true);
         for (setting, source) in sources {
-            environment.add_template_owned(*setting, (*source).to_owned())?;
+            let added = environment.add_template_owned(setting.to_owned(), source.to_owned());
+            added.map_err(|error| (setting.to_owned(), TemplateProblem::of(&error, source)))?;
         }
         Ok(Self { environment, scope })
     }
 
     /// Renders the template of one setting.
-    pub(crate) fn render(
-        &self,
-        setting: &'static str,
-        applicant: &Arc<Applicant>,
-    ) -> Result<String, Refusal> {
+    pub(crate) fn render(&self, setting: &str, applicant: &Arc<Applicant>) -> Result<String, Refusal> {
         let parsed = Arc::new(Parsed { applicant: Arc::clone(applicant), certificate: OnceLock::new() });
         let certificate = CertificateObject { parsed, scope: self.scope.clone() };
         let context = Value::from_object(ContextObject(Value::from_object(certificate)));
         let template = self.environment.get_template(setting);
         template
             .and_then(|template| template.render(context))
-            .map_err(|error| Refusal::Template { setting, problem: describe(&error) })
+            .map_err(|error| Refusal::Template { setting: setting.into(), problem: describe(&error) })
     }
 }
 
@@ -64,8 +78,18 @@ impl fmt::Debug for Templates {
     }
 }
 
+impl TemplateProblem {
+    fn of(error: &minijinja::Error, source: &str) -> Self {
+        let start = error.range().map_or(0, |range| range.start);
+        let before = source.get(..start).unwrap_or(source);
+        let last_line = before.rsplit('\n').next().unwrap_or_default();
+        let line = error.line().unwrap_or_else(|| before.matches('\n').count() + 1);
+        Self { line, column: last_line.chars().count() + 1, problem: describe(error) }
+    }
+}
+
 /// What is wrong, without the engine's excerpt of the template.
-fn describe(error: &TemplateError) -> String {
+fn describe(error: &minijinja::Error) -> String {
     error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned)
 }
 
@@ -273,7 +297,7 @@ mod tests {
             account: AccountId::parse("000000000000").unwrap(),
             region: Region::parse("us-east-1").unwrap(),
         };
-        let templates = Templates::compile(scope, &[("ThingName", template)]).unwrap();
+        let templates = Templates::compile(scope, [("ThingName", template)]).unwrap();
         templates.render("ThingName", &applicant(certificate)).map_err(|refusal| refusal.to_string())
     }
 
