@@ -4,8 +4,8 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::{
-    BillingGroupName, CaCertificateId, CertificateId, PolicyName, PolicyTarget, TaggedResource,
-    ThingGroupName, ThingName, ThingTypeName,
+    BillingGroupName, CaCertificateId, CertificateId, DestinationId, PolicyName, PolicyTarget, RuleName,
+    TaggedResource, ThingGroupName, ThingName, ThingTypeName,
 };
 
 /// An AWS account: twelve digits.
@@ -42,6 +42,10 @@ pub enum ResourceName {
     ThingGroup(ThingGroupName),
     /// `thingtype/…`.
     ThingType(ThingTypeName),
+    /// `rule/…`.
+    TopicRule(RuleName),
+    /// `ruledestination/http/…`.
+    TopicRuleDestination(DestinationId),
 }
 
 /// An ARN that names nothing here.
@@ -160,6 +164,16 @@ impl Scope {
         format!("{}billinggroup/{name}", self.arn_prefix())
     }
 
+    /// The ARN of a topic rule.
+    pub fn rule_arn(&self, name: &RuleName) -> String {
+        format!("{}rule/{name}", self.arn_prefix())
+    }
+
+    /// The ARN of a topic rule destination.
+    pub fn destination_arn(&self, id: &DestinationId) -> String {
+        format!("{}{DESTINATION_KIND}/{HTTP_DESTINATION}{id}", self.arn_prefix())
+    }
+
     /// The ARN of what a policy is attached to.
     pub fn policy_target_arn(&self, target: &PolicyTarget) -> String {
         match target {
@@ -185,6 +199,12 @@ impl Scope {
 /// How many characters of a wrong ARN an error repeats.
 const ARN_SHOWN_MAX: usize = 256;
 
+/// What the ARN of a topic rule destination begins with, after the account.
+const DESTINATION_KIND: &str = "ruledestination";
+
+/// What precedes the id of a destination that is a web server; AWS IoT also has destinations in private networks.
+const HTTP_DESTINATION: &str = "http/";
+
 impl ResourceName {
     /// The target of policies that it is, if it can be one.
     pub fn into_policy_target(self) -> Option<PolicyTarget> {
@@ -195,7 +215,9 @@ impl ResourceName {
             | Self::CaCertificate(_)
             | Self::Policy(_)
             | Self::Thing(_)
-            | Self::ThingType(_) => None,
+            | Self::ThingType(_)
+            | Self::TopicRule(_)
+            | Self::TopicRuleDestination(_) => None,
         }
     }
 
@@ -207,7 +229,8 @@ impl ResourceName {
             Self::Policy(name) => Some(TaggedResource::Policy(name)),
             Self::ThingGroup(name) => Some(TaggedResource::ThingGroup(name)),
             Self::ThingType(name) => Some(TaggedResource::ThingType(name)),
-            Self::Certificate(_) | Self::Thing(_) => None,
+            Self::TopicRule(name) => Some(TaggedResource::TopicRule(name)),
+            Self::Certificate(_) | Self::Thing(_) | Self::TopicRuleDestination(_) => None,
         }
     }
 
@@ -219,6 +242,10 @@ impl ResourceName {
             "cacert" => name.parse().ok().map(Self::CaCertificate),
             "cert" => name.parse().ok().map(Self::Certificate),
             "policy" => PolicyName::parse(name).ok().map(Self::Policy),
+            "rule" => RuleName::parse(name).ok().map(Self::TopicRule),
+            DESTINATION_KIND => {
+                name.strip_prefix(HTTP_DESTINATION)?.parse().ok().map(Self::TopicRuleDestination)
+            }
             "thing" => ThingName::parse(name).ok().map(Self::Thing),
             "thinggroup" => ThingGroupName::parse(name).ok().map(Self::ThingGroup),
             "thingtype" => ThingTypeName::parse(name).ok().map(Self::ThingType),
@@ -258,6 +285,7 @@ mod tests {
         let (thing, kind) = (ThingName::parse("a:b_c-1").unwrap(), ThingTypeName::parse("t").unwrap());
         let (group, billing) = (ThingGroupName::parse("g").unwrap(), BillingGroupName::parse("b").unwrap());
         let policy = PolicyName::parse("p=,.@-").unwrap();
+        let (rule, destination) = (RuleName::parse("r_1").unwrap(), DestinationId::from_bytes([0xef; 16]));
         for (arn, expected) in [
             (scope.certificate_arn(&id), ResourceName::Certificate(id)),
             (scope.ca_certificate_arn(&ca), ResourceName::CaCertificate(ca)),
@@ -266,6 +294,8 @@ mod tests {
             (scope.thing_group_arn(&group), ResourceName::ThingGroup(group)),
             (scope.billing_group_arn(&billing), ResourceName::BillingGroup(billing)),
             (scope.policy_arn(&policy), ResourceName::Policy(policy)),
+            (scope.rule_arn(&rule), ResourceName::TopicRule(rule)),
+            (scope.destination_arn(&destination), ResourceName::TopicRuleDestination(destination)),
         ] {
             assert_eq!(scope.parse_arn(&arn), Ok(expected), "{arn}");
         }
@@ -277,7 +307,18 @@ mod tests {
         for arn in ["", "thing/a", "arn:aws:iot:us-east-1:123456789012:thing/a"] {
             assert!(matches!(scope.parse_arn(arn), Err(InvalidArn::Foreign { .. })), "{arn}");
         }
-        for resource in ["", "thing", "thing/", "thing/a/b", "cert/ab", "job/a", "policy/a b"] {
+        for resource in [
+            "",
+            "thing",
+            "thing/",
+            "thing/a/b",
+            "cert/ab",
+            "job/a",
+            "policy/a b",
+            "rule/a-b",
+            "ruledestination/http/1",
+            "ruledestination/vpc/efefefef-efef-efef-efef-efefefefefef",
+        ] {
             let arn = format!("arn:aws:iot:eu-west-1:123456789012:{resource}");
             assert!(matches!(scope.parse_arn(&arn), Err(InvalidArn::Malformed { .. })), "{arn}");
         }

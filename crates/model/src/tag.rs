@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::{BillingGroupName, CaCertificateId, PolicyName, ThingGroupName, ThingTypeName};
+use crate::{BillingGroupName, CaCertificateId, PolicyName, RuleName, ThingGroupName, ThingTypeName};
 
 /// The name of a tag: 1 to 128 letters, digits, spaces and `_.:/=+-@`, of any script.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +35,8 @@ pub enum TaggedResource {
     ThingGroup(ThingGroupName),
     /// A thing type.
     ThingType(ThingTypeName),
+    /// A topic rule.
+    TopicRule(RuleName),
 }
 
 /// A tag that AWS would not take.
@@ -127,6 +129,7 @@ impl fmt::Display for TaggedResource {
             Self::Policy(name) => write!(f, "policy {name}"),
             Self::ThingGroup(name) => write!(f, "thing group {name}"),
             Self::ThingType(name) => write!(f, "thing type {name}"),
+            Self::TopicRule(name) => write!(f, "topic rule {name}"),
         }
     }
 }

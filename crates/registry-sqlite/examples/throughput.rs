@@ -14,8 +14,8 @@ use landfall_events::{CertificateRegistered, Event};
 use landfall_model::{
     AccountId, AttributeName, AttributeValue, Attributes, AutoRegistration, CaCertificate, CaCertificateId,
     CaStatus, Certificate, CertificateDer, CertificateId, CertificateMode, CertificateStatus, CreationId,
-    DeviceType, Outcome, PlannedPolicy, PlannedThing, PlannedThingType, PolicyName, RegistrationPlan,
-    RegistrationRecord, SignedPart, ThingName, ThingTypeName, UnixTime, Validity,
+    DeviceType, Outcome, PlannedPolicy, PlannedThing, PlannedThingType, PolicyName, Region, RegistrationPlan,
+    RegistrationRecord, Scope, SignedPart, ThingName, ThingTypeName, UnixTime, Validity,
 };
 use landfall_registry::{Registrations, Registry, Things, Transaction};
 use landfall_registry_sqlite::{Config, SqliteRegistry};
@@ -154,13 +154,17 @@ fn registration(number: u64) -> Result<Transaction, Failure> {
             name: ThingName::parse(&thing_name(number))?,
             attributes: attributes(&serial_number, creation_id)?,
         },
+        thing_groups: Vec::new(),
+        billing_group: None,
         policy: PlannedPolicy {
             name: PolicyName::parse("iot-access-policy")?,
             document: r#"{"Version":"2012-10-17","Statement":[]}"#.repeat(30).into(),
         },
+        greengrass: None,
+        tags: Vec::new(),
     };
-    let registered =
-        CertificateRegistered { certificate, ca: CA, account: AccountId::parse("000000000000")?, at: now };
+    let scope = Scope { account: AccountId::parse("000000000000")?, region: Region::parse("us-east-1")? };
+    let registered = CertificateRegistered { certificate, ca: CA, account: scope.account.clone(), at: now };
     let record = RegistrationRecord {
         certificate,
         ca: CA,
@@ -174,7 +178,7 @@ fn registration(number: u64) -> Result<Transaction, Failure> {
     };
     let mut transaction = Transaction::new();
     transaction.register(pending(number, creation_id, now), CA);
-    transaction.provision(&plan, &registered.account, now);
+    transaction.provision(&plan, &scope, now);
     transaction.append(Event::CertificateRegistered(registered));
     transaction.record(record);
     Ok(transaction)

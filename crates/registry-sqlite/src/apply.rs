@@ -9,8 +9,9 @@ use crate::row_id::RowIds;
 use crate::rows::Rows;
 use crate::sql::execute;
 use crate::{
-    billing_group, ca_certificate, certificate, event, event_configuration, logging, policy, registration,
-    registration_code, tag, thing, thing_group, thing_type,
+    billing_group, ca_certificate, certificate, delivery, destination, event, event_configuration,
+    event_source_mapping, function, greengrass, layer, log_sink, logging, policy, registration,
+    registration_code, registration_job, tag, thing, thing_group, thing_type, topic_rule,
 };
 
 /// One transaction on its way into the database.
@@ -76,21 +77,30 @@ impl<'a> Apply<'a> {
             Change::CaCertificate(change) => ca_certificate::apply(self, change),
             Change::Certificate(change) => certificate::apply(self, change),
             Change::ConfigureEvents { changes, at } => event_configuration::update(self, changes, *at),
+            Change::Delivery(change) => delivery::apply(self, change),
+            Change::Destination(change) => destination::apply(self, change),
             Change::DeleteRegistrationCode => registration_code::delete(self.connection),
             Change::EnsureRegistrationCode(code) => registration_code::ensure(self.connection, code),
             Change::Event(event) => {
                 let draft = self.drafts.next().and_then(Option::as_ref);
                 event::append(self, event, draft)
             }
+            Change::EventSourceMapping(change) => event_source_mapping::apply(self, change),
             Change::EventsDelivered(last) => event::delivered(self, *last),
             Change::Expect(expectation) => self.expect(expectation),
+            Change::Function(change) => function::apply(self, change),
+            Change::Greengrass(change) => greengrass::apply(self, change),
+            Change::Layer(change) => layer::apply(self, change),
+            Change::LogSinkPosition { sink, position } => log_sink::set_position(self, *sink, *position),
             Change::Logging(change) => logging::apply(self, change),
             Change::Policy(change) => policy::apply(self, change),
             Change::Record(record) => registration::record(self, record),
+            Change::RegistrationJob(change) => registration_job::apply(self, change),
             Change::Tag(change) => tag::apply(self, change),
             Change::Thing(change) => thing::apply(self, change),
             Change::ThingGroup(change) => thing_group::apply(self, change),
             Change::ThingType(change) => thing_type::apply(self, change),
+            Change::TopicRule(change) => topic_rule::apply(self, change),
         }
     }
 

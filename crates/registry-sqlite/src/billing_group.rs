@@ -1,5 +1,7 @@
 use async_trait::async_trait;
-use landfall_model::{BillingGroup, BillingGroupId, BillingGroupName, Description, ThingName};
+use landfall_model::{
+    BillingGroup, BillingGroupId, BillingGroupName, Description, TaggedResource, ThingName,
+};
 use landfall_registry::{
     BillingGroupChange, BillingGroupUpdate, BillingGroups, Conflict, Page, PageRequest, StorageError,
 };
@@ -41,6 +43,8 @@ statements! {
     UPDATE = "UPDATE billing_groups SET description = $1, version = $2 WHERE rid = $3";
     DELETE = "DELETE FROM billing_groups WHERE rid = $1";
     ADD_THING = "UPDATE things SET billing_group = $1 WHERE rid = $2";
+    OF_THING = "SELECT g.rid, g.name FROM things t JOIN billing_groups g ON g.rid = t.billing_group
+        WHERE t.rid = $1";
     REMOVE_THING = "UPDATE things SET billing_group = NULL WHERE rid = $1 AND billing_group = $2";
 }
 
@@ -83,14 +87,16 @@ pub(crate) fn rid(connection: &Connection, name: &BillingGroupName) -> Result<Op
     Ok(read(connection, name)?.map(|(rid, _)| rid))
 }
 
-/// The row of a billing group. Conflict: it does not exist.
-pub(crate) fn find(connection: &Connection, name: &BillingGroupName) -> Result<i64, ApplyError> {
-    Ok(rid(connection, name)?.ok_or_else(|| Conflict::BillingGroupNotFound(name.clone()))?)
-}
-
 pub(crate) fn apply(apply: &mut Apply<'_>, change: &BillingGroupChange) -> Result<(), ApplyError> {
     match change {
-        BillingGroupChange::Insert(group) => insert(apply, group),
+        BillingGroupChange::Ensure { group, tags } => {
+            if apply.find_billing_group_row(&group.name)?.is_some() {
+                return Ok(());
+            }
+            let rid = insert(apply, group)?;
+            tag::set(apply.connection, rid, tags, || TaggedResource::BillingGroup(group.name.clone()))
+        }
+        BillingGroupChange::Insert(group) => insert(apply, group).map(drop),
         BillingGroupChange::Update(BillingGroupUpdate { name, id, version, description }) => {
             let rid = in_version(apply.connection, name, *id, *version)?;
             let description = description.as_ref().map(Description::as_str);
@@ -103,12 +109,13 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &BillingGroupChange) -> Resul
             apply.delete(DELETE, rid)
         }
         BillingGroupChange::AddThing { group, thing } => {
-            let (group, thing) = (find(apply.connection, group)?, apply.thing_row(thing)?);
+            let (group, thing) = (apply.billing_group_row(group)?, apply.thing_row(thing)?);
             execute(apply.connection, ADD_THING, [group, thing])?;
             Ok(())
         }
+        BillingGroupChange::EnsureThing { group, thing } => ensure_thing(apply, group, thing),
         BillingGroupChange::RemoveThing { group, thing } => {
-            let (group, thing) = (find(apply.connection, group)?, apply.thing_row(thing)?);
+            let (group, thing) = (apply.billing_group_row(group)?, apply.thing_row(thing)?);
             execute(apply.connection, REMOVE_THING, [thing, group])?;
             Ok(())
         }
@@ -122,10 +129,12 @@ fn read(connection: &Connection, name: &BillingGroupName) -> Result<Option<(i64,
     })
 }
 
-fn insert(apply: &mut Apply<'_>, group: &BillingGroup) -> Result<(), ApplyError> {
+/// Inserts a billing group, and gives its row.
+fn insert(apply: &mut Apply<'_>, group: &BillingGroup) -> Result<i64, ApplyError> {
     let BillingGroup { name, id, description, version, created_at } = group;
+    let rid = apply.row_ids.next(*created_at)?;
     let row = params![
-        apply.row_ids.next(*created_at)?,
+        rid,
         name.as_str(),
         id.as_bytes(),
         description.as_ref().map(Description::as_str),
@@ -134,7 +143,30 @@ fn insert(apply: &mut Apply<'_>, group: &BillingGroup) -> Result<(), ApplyError>
     ];
     match execute(apply.connection, INSERT, row)? {
         0 => Err(Conflict::BillingGroupExists(name.clone()).into()),
-        _ => Ok(()),
+        _ => {
+            apply.rows.billing_group = Some((name.clone(), rid));
+            Ok(rid)
+        }
+    }
+}
+
+fn ensure_thing(
+    apply: &mut Apply<'_>,
+    group: &BillingGroupName,
+    thing: &ThingName,
+) -> Result<(), ApplyError> {
+    let (rid, member) = (apply.billing_group_row(group)?, apply.thing_row(thing)?);
+    let found = first(apply.connection, OF_THING, [member], |row| {
+        let fields = Fields::new(TABLE, row)?;
+        Ok((fields.rid(), fields.parse(1, "name", BillingGroupName::parse)?))
+    })?;
+    match found {
+        Some((found, _)) if found == rid => Ok(()),
+        Some((_, group)) => Err(Conflict::ThingInBillingGroup { thing: thing.clone(), group }.into()),
+        None => {
+            execute(apply.connection, ADD_THING, [rid, member])?;
+            Ok(())
+        }
     }
 }
 

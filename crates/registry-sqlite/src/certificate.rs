@@ -11,7 +11,7 @@ use crate::apply::{Apply, Fresh};
 use crate::ca_certificate::{mode, mode_code};
 use crate::error::{ApplyError, ReadError};
 use crate::sql::{Fields, Listing, count, every, execute, exists, first, page, snapshot, statements};
-use crate::{issuer, policy, registration, thing};
+use crate::{issuer, policy, registration, registration_job, thing};
 
 const TABLE: &str = "certificates";
 
@@ -268,6 +268,7 @@ fn delete(apply: &mut Apply<'_>, id: CertificateId, detaches_policies: bool) -> 
         return Err(Conflict::CertificateHasPolicies(id).into());
     }
     execute(connection, KEEP_RECORDS, params![id.as_bytes(), rid])?;
+    registration_job::remove_of(apply, rid)?;
     apply.delete(DELETE, rid)
 }
 

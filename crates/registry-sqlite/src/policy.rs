@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use landfall_model::{
     CertificateId, Policy, PolicyName, PolicyTarget, PolicyVersion, PolicyVersionId, PolicyVersions,
-    ThingGroupName, ThingName, UnixTime,
+    TaggedResource, ThingGroupName, ThingName, UnixTime,
 };
 use landfall_registry::{Conflict, Cursor, Order, Page, PageRequest, Policies, PolicyChange, StorageError};
 use rusqlite::{Connection, Params, params};
@@ -251,13 +251,16 @@ pub(crate) fn detach_all(connection: &Connection, target: i64) -> Result<usize, 
 
 pub(crate) fn apply(apply: &mut Apply<'_>, change: &PolicyChange) -> Result<(), ApplyError> {
     match change {
-        PolicyChange::Ensure(policy) => match apply.find_policy_row(&policy.name)? {
+        PolicyChange::Ensure { policy, tags } => match apply.find_policy_row(&policy.name)? {
             Some(_) => Ok(()),
-            None => insert(apply, policy),
+            None => {
+                let rid = insert(apply, policy)?;
+                tag::set(apply.connection, rid, tags, || TaggedResource::Policy(policy.name.clone()))
+            }
         },
         PolicyChange::Insert(policy) => match apply.find_policy_row(&policy.name)? {
             Some(_) => Err(Conflict::PolicyExists(policy.name.clone()).into()),
-            None => insert(apply, policy),
+            None => insert(apply, policy).map(drop),
         },
         PolicyChange::Delete { name } => delete(apply, name),
         PolicyChange::InsertVersion { name, version, is_default } => {
@@ -276,7 +279,8 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &PolicyChange) -> Result<(), 
     }
 }
 
-fn insert(apply: &mut Apply<'_>, policy: &Policy) -> Result<(), ApplyError> {
+/// Inserts a policy, and gives its row.
+fn insert(apply: &mut Apply<'_>, policy: &Policy) -> Result<i64, ApplyError> {
     let Policy { name, default_version, document, created_at, modified_at } = policy;
     let rid = apply.row_ids.next(*created_at)?;
     let row = params![
@@ -291,7 +295,7 @@ fn insert(apply: &mut Apply<'_>, policy: &Policy) -> Result<(), ApplyError> {
     ];
     execute(apply.connection, INSERT, row)?;
     apply.rows.policy = Some((name.clone(), rid));
-    Ok(())
+    Ok(rid)
 }
 
 fn delete(apply: &mut Apply<'_>, name: &PolicyName) -> Result<(), ApplyError> {

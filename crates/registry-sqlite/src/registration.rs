@@ -1,9 +1,9 @@
 use async_trait::async_trait;
 use landfall_model::{
-    CaCertificateId, CertificateId, DeviceType, Outcome, Principal, RegistrationRecord, RegistryView,
-    Rejection, ThingName,
+    CaCertificateId, CertificateId, DeviceType, Outcome, OutcomeKind, Principal, RegistrationRecord,
+    RegistryView, Rejection, ThingName, UnixTime,
 };
-use landfall_registry::{Page, PageRequest, Registrations, StorageError};
+use landfall_registry::{Cursor, Page, PageRequest, RecordFilter, Registrations, StorageError};
 use rusqlite::{Connection, params};
 
 use crate::SqliteRegistry;
@@ -29,6 +29,30 @@ macro_rules! select {
 statements! {
     LIST = select!("WHERE r.rid > $1 ORDER BY r.rid LIMIT $2");
     LIST_BACK = select!("WHERE r.rid < $1 ORDER BY r.rid DESC LIMIT $2");
+    FILTERED = select!(
+        "WHERE r.last_at >= $1 AND r.first_at <= $2 AND i.ca_id = COALESCE($3, i.ca_id)
+        AND r.outcome >= $4 AND r.outcome <= $5 AND r.rid > $6 ORDER BY r.rid LIMIT $7"
+    );
+    FILTERED_BACK = select!(
+        "WHERE r.last_at >= $1 AND r.first_at <= $2 AND i.ca_id = COALESCE($3, i.ca_id)
+        AND r.outcome >= $4 AND r.outcome <= $5 AND r.rid < $6 ORDER BY r.rid DESC LIMIT $7"
+    );
+    FAILED = select!(
+        "WHERE r.outcome = 0 AND r.last_at >= $1 AND r.first_at <= $2 AND i.ca_id = COALESCE($3, i.ca_id)
+        AND r.rid > $4 ORDER BY r.rid LIMIT $5"
+    );
+    FAILED_BACK = select!(
+        "WHERE r.outcome = 0 AND r.last_at >= $1 AND r.first_at <= $2 AND i.ca_id = COALESCE($3, i.ca_id)
+        AND r.rid < $4 ORDER BY r.rid DESC LIMIT $5"
+    );
+    OF_CODE = select!(
+        "WHERE r.code = $1 AND r.last_at >= $2 AND r.first_at <= $3 AND i.ca_id = COALESCE($4, i.ca_id)
+        AND r.rid > $5 ORDER BY r.rid LIMIT $6"
+    );
+    OF_CODE_BACK = select!(
+        "WHERE r.code = $1 AND r.last_at >= $2 AND r.first_at <= $3 AND i.ca_id = COALESCE($4, i.ca_id)
+        AND r.rid < $5 ORDER BY r.rid DESC LIMIT $6"
+    );
     OF_REGISTERED = select!("WHERE r.cert = $1 ORDER BY r.rid");
     OF_UNREGISTERED = select!("WHERE r.cert_id = $1 ORDER BY r.rid");
     LAST_OF_REGISTERED = select!("WHERE r.cert = $1 ORDER BY r.rid DESC LIMIT 1");
@@ -54,17 +78,33 @@ impl Registrations for SqliteRegistry {
         self.list(move |connection| snapshot(connection, |connection| records_of(connection, id))).await
     }
 
-    async fn records(&self, request: PageRequest) -> Result<Page<RegistrationRecord>, StorageError> {
-        let listing = Listing { ascending: LIST, descending: LIST_BACK };
-        self.list(move |connection| page(connection, listing, &[], request, from_fields, TABLE)).await
+    async fn records(
+        &self,
+        filter: &RecordFilter,
+        request: PageRequest,
+    ) -> Result<Page<RegistrationRecord>, StorageError> {
+        let filter = filter.clone();
+        self.list(move |connection| filtered(connection, &filter, request)).await
     }
+}
+
+/// The first `limit` entries of the log behind a position, each with its own.
+pub(crate) fn records_behind(
+    connection: &Connection,
+    after: Option<Cursor>,
+    limit: u32,
+) -> Result<Vec<(Cursor, RegistrationRecord)>, ReadError> {
+    every(connection, LIST, [after.map_or(i64::MIN, Cursor::get), i64::from(limit)], |row| {
+        let fields = Fields::new(TABLE, row)?;
+        Ok((Cursor::new(fields.rid()), from_fields(&fields)?))
+    })
 }
 
 /// Adds an entry to the log, or counts up the certificate's last one when that is an equal failure.
 pub(crate) fn record(apply: &mut Apply<'_>, record: &RegistrationRecord) -> Result<(), ApplyError> {
     let certificate = apply.find_certificate_row(record.certificate)?;
     match &record.outcome {
-        Outcome::Success { .. } => insert(apply, certificate, record),
+        Outcome::Success { .. } | Outcome::Activated { .. } => insert(apply, certificate, record),
         Outcome::Failure(_) => match last_record(apply.connection, certificate, record.certificate)? {
             Some((rid, last)) if last.outcome == record.outcome => {
                 let attempts = count(record.attempts);
@@ -104,6 +144,36 @@ pub(crate) fn attached(
 ) -> Result<Principal, ReadError> {
     let (things, policies) = (thing::attached(connection, rid)?, policy::attached(connection, rid)?);
     Ok(Principal { certificate, things, policies })
+}
+
+fn filtered(
+    connection: &Connection,
+    filter: &RecordFilter,
+    request: PageRequest,
+) -> Result<Page<RegistrationRecord>, ReadError> {
+    let read = |ascending, descending, filter: &[&dyn rusqlite::ToSql]| {
+        page(connection, Listing { ascending, descending }, filter, request, from_fields, TABLE)
+    };
+    if *filter == RecordFilter::default() {
+        return read(LIST, LIST_BACK, &[]);
+    }
+    let RecordFilter { outcome, ca, code, since, until } = filter;
+    let since = since.map_or(i64::MIN, UnixTime::as_millis);
+    let until = until.map_or(i64::MAX, UnixTime::as_millis);
+    let ca = ca.as_ref().map(CaCertificateId::as_bytes);
+    let of_codes =
+        |first: i64, last: i64| read(FILTERED, FILTERED_BACK, &[&since, &until, &ca, &first, &last]);
+    match (outcome, code) {
+        // Nothing but a failure has a code.
+        (Some(OutcomeKind::Success | OutcomeKind::Activated), Some(_)) => Ok(Page::from_rows(Vec::new(), 0)),
+        (Some(OutcomeKind::Failure) | None, Some(code)) => {
+            read(OF_CODE, OF_CODE_BACK, &[code, &since, &until, &ca])
+        }
+        (Some(OutcomeKind::Failure), None) => read(FAILED, FAILED_BACK, &[&since, &until, &ca]),
+        (Some(OutcomeKind::Success), None) => of_codes(SUCCESS_IOT, SUCCESS_GREENGRASS),
+        (Some(OutcomeKind::Activated), None) => of_codes(ACTIVATED, ACTIVATED),
+        (None, None) => of_codes(FAILURE, ACTIVATED),
+    }
 }
 
 fn records_of(connection: &Connection, id: CertificateId) -> Result<Vec<RegistrationRecord>, ReadError> {
@@ -155,6 +225,7 @@ fn insert(
         Outcome::Success { thing, device_type } => {
             (device_type_code(*device_type), Some(thing.as_str()), None)
         }
+        Outcome::Activated { thing } => (ACTIVATED, thing.as_ref().map(ThingName::as_str), None),
         Outcome::Failure(rejection) => (FAILURE, None, Some(rejection)),
     };
     let row = params![
@@ -178,11 +249,14 @@ fn insert(
 }
 
 fn from_fields(fields: &Fields<'_>) -> Result<RegistrationRecord, ReadError> {
-    let outcome = match fields.decode(9, "outcome", outcome)? {
-        Some(device_type) => {
+    let outcome = match fields.decode(9, "outcome", OutcomeCode::of)? {
+        OutcomeCode::Success(device_type) => {
             Outcome::Success { thing: fields.parse(10, "thing", ThingName::parse)?, device_type }
         }
-        None => {
+        OutcomeCode::Activated => {
+            Outcome::Activated { thing: fields.parse_if_any(10, "thing", ThingName::parse)? }
+        }
+        OutcomeCode::Failure => {
             Outcome::Failure(Rejection { code: fields.get(11, "code")?, message: fields.get(12, "message")? })
         }
     };
@@ -203,6 +277,14 @@ fn from_fields(fields: &Fields<'_>) -> Result<RegistrationRecord, ReadError> {
 const FAILURE: i64 = 0;
 const SUCCESS_IOT: i64 = 1;
 const SUCCESS_GREENGRASS: i64 = 2;
+const ACTIVATED: i64 = 3;
+
+/// What a code says.
+enum OutcomeCode {
+    Success(DeviceType),
+    Activated,
+    Failure,
+}
 
 const fn device_type_code(device_type: DeviceType) -> i64 {
     match device_type {
@@ -211,12 +293,14 @@ const fn device_type_code(device_type: DeviceType) -> i64 {
     }
 }
 
-/// The kind of device that succeeded, or none for a failure.
-const fn outcome(code: i64) -> Option<Option<DeviceType>> {
-    match code {
-        FAILURE => Some(None),
-        SUCCESS_IOT => Some(Some(DeviceType::Iot)),
-        SUCCESS_GREENGRASS => Some(Some(DeviceType::Greengrass)),
-        _ => None,
+impl OutcomeCode {
+    const fn of(code: i64) -> Option<Self> {
+        match code {
+            FAILURE => Some(Self::Failure),
+            SUCCESS_IOT => Some(Self::Success(DeviceType::Iot)),
+            SUCCESS_GREENGRASS => Some(Self::Success(DeviceType::Greengrass)),
+            ACTIVATED => Some(Self::Activated),
+            _ => None,
+        }
     }
 }

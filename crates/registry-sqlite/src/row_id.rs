@@ -16,8 +16,16 @@ statements! {
         UNION ALL SELECT MAX(rid) AS last FROM thing_groups
         UNION ALL SELECT MAX(rid) AS last FROM billing_groups
         UNION ALL SELECT MAX(rid) AS last FROM v2_logging_levels
+        UNION ALL SELECT MAX(rid) AS last FROM topic_rules
+        UNION ALL SELECT MAX(rid) AS last FROM destinations
+        UNION ALL SELECT MAX(rid) AS last FROM deliveries
+        UNION ALL SELECT MAX(rid) AS last FROM functions
+        UNION ALL SELECT MAX(rid) AS last FROM layers
+        UNION ALL SELECT MAX(rid) AS last FROM greengrass
+        UNION ALL SELECT MAX(rid) AS last FROM event_source_mappings
         UNION ALL SELECT MAX(rid) AS last FROM events
         UNION ALL SELECT MAX(rid) AS last FROM registrations
+        UNION ALL SELECT MAX(rid) AS last FROM registration_jobs
     ) AS known";
     KEEP = "UPDATE row_ids SET last = $1 WHERE id = 1";
 }

@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 
 use landfall_model::{
-    CaCertificateId, CertificateId, EventType, PolicyName, ThingName, ThingType, ThingTypeName,
+    BillingGroupName, CaCertificateId, CertificateId, EventType, PolicyName, ThingGroupId, ThingGroupName,
+    ThingName, ThingType, ThingTypeName,
 };
 use landfall_registry::Conflict;
 
 use crate::apply::Apply;
 use crate::error::{ApplyError, ReadError};
-use crate::{certificate, event_configuration, policy, thing, thing_type};
+use crate::{billing_group, certificate, event_configuration, policy, thing, thing_group, thing_type};
 
 /// What the writer has met last, one row of each noun: a transaction names the same certificate and thing several times,
 /// and one transaction after the other the same CA certificate, policy and thing type.
@@ -25,6 +26,9 @@ pub(crate) struct Rows {
     pub(crate) thing: Option<(ThingName, i64)>,
     pub(crate) policy: Option<(PolicyName, i64)>,
     pub(crate) thing_type: Option<(i64, ThingType)>,
+    pub(crate) billing_group: Option<(BillingGroupName, i64)>,
+    /// What of a thing group never changes.
+    pub(crate) thing_group: Option<(ThingGroupName, ThingGroupId, i64)>,
     /// The types of events that are switched on.
     event_types: Option<BTreeSet<EventType>>,
 }
@@ -86,6 +90,47 @@ impl Apply<'_> {
             self.rows.thing_type = thing_type::read(self.connection, name)?;
         }
         Ok(self.rows.thing_type.as_ref())
+    }
+
+    /// The row of a billing group. Conflict: it does not exist.
+    pub(crate) fn billing_group_row(&mut self, name: &BillingGroupName) -> Result<i64, ApplyError> {
+        let found = self.find_billing_group_row(name)?;
+        Ok(found.ok_or_else(|| Conflict::BillingGroupNotFound(name.clone()))?)
+    }
+
+    /// The row of a billing group, if it exists.
+    pub(crate) fn find_billing_group_row(
+        &mut self,
+        name: &BillingGroupName,
+    ) -> Result<Option<i64>, ReadError> {
+        if let Some((_, rid)) = self.rows.billing_group.as_ref().filter(|(known, _)| known == name) {
+            return Ok(Some(*rid));
+        }
+        let found = billing_group::rid(self.connection, name)?;
+        self.rows.billing_group = found.map(|rid| (name.clone(), rid));
+        Ok(found)
+    }
+
+    /// The id and the row of a thing group. Conflict: it does not exist.
+    pub(crate) fn thing_group_row(
+        &mut self,
+        name: &ThingGroupName,
+    ) -> Result<(ThingGroupId, i64), ApplyError> {
+        let found = self.find_thing_group_row(name)?;
+        Ok(found.ok_or_else(|| Conflict::ThingGroupNotFound(name.clone()))?)
+    }
+
+    /// The id and the row of a thing group, if it exists.
+    pub(crate) fn find_thing_group_row(
+        &mut self,
+        name: &ThingGroupName,
+    ) -> Result<Option<(ThingGroupId, i64)>, ReadError> {
+        if let Some((_, id, rid)) = self.rows.thing_group.as_ref().filter(|(known, ..)| known == name) {
+            return Ok(Some((*id, *rid)));
+        }
+        let found = thing_group::read(self.connection, name)?.map(|(rid, group)| (group.id, rid));
+        self.rows.thing_group = found.map(|(id, rid)| (name.clone(), id, rid));
+        Ok(found)
     }
 
     /// Whether events of this type are switched on.

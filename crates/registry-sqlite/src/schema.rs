@@ -14,6 +14,11 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_control_plane.sql"),
     include_str!("../migrations/0003_deleted_thing_groups.sql"),
+    include_str!("../migrations/0004_topic_rules.sql"),
+    include_str!("../migrations/0005_functions.sql"),
+    include_str!("../migrations/0006_greengrass.sql"),
+    include_str!("../migrations/0007_registration_jobs.sql"),
+    include_str!("../migrations/0008_log_sinks.sql"),
 ];
 
 /// Marks the file as ours (`LAND` in ASCII): <https://www.sqlite.org/pragma.html#pragma_application_id>.
@@ -23,7 +28,7 @@ const APPLICATION_ID: i64 = 0x4c41_4e44;
 const LOCK_FILE: &str = "registry.lock";
 
 /// Prepared statements that a connection keeps: as many as there are, at least.
-pub(crate) const STATEMENTS_MAX: usize = 256;
+pub(crate) const STATEMENTS_MAX: usize = 320;
 
 /// How long a connection waits for another program that holds the database, as a backup does.
 const BUSY_TIMEOUT_MS: u32 = 5_000;

@@ -7,7 +7,7 @@ use crate::SqliteRegistry;
 use crate::apply::Apply;
 use crate::error::{ApplyError, ReadError};
 use crate::sql::{Fields, every, execute, number, snapshot, statements};
-use crate::{billing_group, ca_certificate, policy, thing_group, thing_type};
+use crate::{billing_group, ca_certificate, policy, thing_group, thing_type, topic_rule};
 
 const TABLE: &str = "tags";
 
@@ -36,13 +36,7 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &TagChange) -> Result<(), App
     match change {
         TagChange::Set { resource, tags } => {
             let rid = find(apply.connection, resource)?;
-            for Tag { key, value } in tags {
-                execute(apply.connection, SET, params![rid, key.as_str(), value.as_str()])?;
-            }
-            if number(apply.connection, COUNT, [rid])? > Tag::OF_RESOURCE_MAX {
-                return Err(Conflict::TagsOfResource(resource.clone()).into());
-            }
-            Ok(())
+            set(apply.connection, rid, tags, || resource.clone())
         }
         TagChange::Remove { resource, keys } => {
             let rid = find(apply.connection, resource)?;
@@ -52,6 +46,25 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &TagChange) -> Result<(), App
             Ok(())
         }
     }
+}
+
+/// Sets tags of the resource of this row. Conflict: it would have more than it may have.
+pub(crate) fn set(
+    connection: &Connection,
+    rid: i64,
+    tags: &[Tag],
+    resource: impl FnOnce() -> TaggedResource,
+) -> Result<(), ApplyError> {
+    if tags.is_empty() {
+        return Ok(());
+    }
+    for Tag { key, value } in tags {
+        execute(connection, SET, params![rid, key.as_str(), value.as_str()])?;
+    }
+    if number(connection, COUNT, [rid])? > Tag::OF_RESOURCE_MAX {
+        return Err(Conflict::TagsOfResource(resource()).into());
+    }
+    Ok(())
 }
 
 /// Removes the tags of a resource, which is about to be deleted.
@@ -79,6 +92,7 @@ fn rid(connection: &Connection, resource: &TaggedResource) -> Result<Option<i64>
         TaggedResource::Policy(name) => policy::rid(connection, name),
         TaggedResource::ThingGroup(name) => thing_group::rid(connection, name),
         TaggedResource::ThingType(name) => thing_type::rid(connection, name),
+        TaggedResource::TopicRule(name) => topic_rule::rid(connection, name),
     }
 }
 
@@ -89,6 +103,7 @@ fn find(connection: &Connection, resource: &TaggedResource) -> Result<i64, Apply
         TaggedResource::Policy(name) => Conflict::PolicyNotFound(name.clone()),
         TaggedResource::ThingGroup(name) => Conflict::ThingGroupNotFound(name.clone()),
         TaggedResource::ThingType(name) => Conflict::ThingTypeNotFound(name.clone()),
+        TaggedResource::TopicRule(name) => Conflict::TopicRuleNotFound(name.clone()),
     };
     Ok(rid(connection, resource)?.ok_or_else(not_found)?)
 }

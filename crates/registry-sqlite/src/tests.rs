@@ -8,7 +8,7 @@ mod sweeping;
 use std::path::Path;
 use std::sync::Arc;
 
-use landfall_registry::conformance::samples::{CA, LATER, account, event, pending, plan, success};
+use landfall_registry::conformance::samples::{CA, LATER, event, pending, plan, scope, success};
 use landfall_registry::{Registry, Transaction};
 use tempfile::TempDir;
 
@@ -59,7 +59,7 @@ fn transaction(build: impl FnOnce(&mut Transaction)) -> Transaction {
 fn registration(number: u32) -> Transaction {
     transaction(|tx| {
         tx.register(pending(number), CA);
-        tx.provision(&plan(number), &account(), LATER);
+        tx.provision(&plan(number), &scope(), LATER);
         tx.append(event(number));
         tx.record(success(number));
     })

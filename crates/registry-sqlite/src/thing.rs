@@ -16,7 +16,7 @@ use crate::apply::Apply;
 use crate::certificate::{principal_type, principal_type_code};
 use crate::error::{ApplyError, ReadError};
 use crate::sql::{Fields, Listing, count, every, execute, exists, first, page, snapshot, statements};
-use crate::{billing_group, issuer, policy, thing_group};
+use crate::{issuer, policy, thing_group};
 
 pub(crate) const TABLE: &str = "things";
 
@@ -264,7 +264,7 @@ fn insert(apply: &mut Apply<'_>, thing: &Thing) -> Result<(), ApplyError> {
     let made_by = made_by.map(|ca| issuer::ensure(apply, ca, *created_at)).transpose()?;
     let rid = apply.row_ids.next(*created_at)?;
     let thing_type = thing_type.as_ref().map(|name| assignable(apply, name)).transpose()?;
-    let group = billing_group.as_ref().map(|name| billing_group::find(apply.connection, name)).transpose()?;
+    let group = billing_group.as_ref().map(|name| apply.billing_group_row(name)).transpose()?;
     let row = params![
         rid,
         name.as_str(),

@@ -1,8 +1,12 @@
 use async_trait::async_trait;
-use landfall_model::{Description, ThingGroup, ThingGroupId, ThingGroupName, ThingGroupView, ThingName};
+use landfall_events::{Event, Relation, ThingGroupMembership};
+use landfall_model::{
+    Description, EventType, Scope, TaggedResource, ThingGroup, ThingGroupId, ThingGroupName, ThingGroupView,
+    ThingName, UnixTime,
+};
 use landfall_registry::{
-    Conflict, Page, PageRequest, StorageError, ThingGroupChange, ThingGroupFilter, ThingGroupPlace,
-    ThingGroupUpdate, ThingGroups,
+    Conflict, Page, PageRequest, RootThingGroup, StorageError, ThingGroupChange, ThingGroupFilter,
+    ThingGroupPlace, ThingGroupUpdate, ThingGroups,
 };
 use rusqlite::{Connection, ToSql, params};
 
@@ -10,7 +14,7 @@ use crate::SqliteRegistry;
 use crate::apply::Apply;
 use crate::error::{ApplyError, ReadError};
 use crate::sql::{Fields, Listing, count, every, execute, first, number, page, snapshot, statements};
-use crate::{policy, tag, thing};
+use crate::{event, policy, tag, thing};
 
 const TABLE: &str = "thing_groups";
 
@@ -215,7 +219,8 @@ pub(crate) fn to_sweep(connection: &Connection) -> rusqlite::Result<Option<i64>>
 
 pub(crate) fn apply(apply: &mut Apply<'_>, change: &ThingGroupChange) -> Result<(), ApplyError> {
     match change {
-        ThingGroupChange::Insert(group) => insert(apply, group),
+        ThingGroupChange::Ensure(group) => ensure(apply, group),
+        ThingGroupChange::Insert(group) => insert(apply, group).map(drop),
         ThingGroupChange::Update(update) => {
             let ThingGroupUpdate { name, id, version, description, attributes } = update;
             let rid = in_version(apply.connection, name, *id, *version)?;
@@ -226,6 +231,9 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &ThingGroupChange) -> Result<
         }
         ThingGroupChange::Delete { name, id, version } => delete(apply, name, *id, *version),
         ThingGroupChange::AddThing { group, thing } => add_thing(apply, group, thing),
+        ThingGroupChange::EnsureThing { group, thing, scope, at } => {
+            ensure_thing(apply, group, thing, scope, *at)
+        }
         ThingGroupChange::RemoveThing { group, thing } => {
             let (of, member) = (find(apply.connection, group)?, apply.thing_row(thing)?);
             match execute(apply.connection, REMOVE_THING, [of, member])? {
@@ -236,7 +244,17 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &ThingGroupChange) -> Result<
     }
 }
 
-fn insert(apply: &mut Apply<'_>, group: &ThingGroup) -> Result<(), ApplyError> {
+fn ensure(apply: &mut Apply<'_>, group: &RootThingGroup) -> Result<(), ApplyError> {
+    if apply.find_thing_group_row(&group.name)?.is_some() {
+        return Ok(());
+    }
+    let rid = insert(apply, &group.group())?;
+    event::append(apply, &group.event(), None)?;
+    tag::set(apply.connection, rid, &group.tags, || TaggedResource::ThingGroup(group.name.clone()))
+}
+
+/// Inserts a thing group, and gives its row.
+fn insert(apply: &mut Apply<'_>, group: &ThingGroup) -> Result<i64, ApplyError> {
     let ThingGroup { name, id, parent, description, attributes, version, created_at } = group;
     let connection = apply.connection;
     let parent_rid = parent.as_ref().map(|parent| find(connection, parent)).transpose()?;
@@ -262,7 +280,8 @@ fn insert(apply: &mut Apply<'_>, group: &ThingGroup) -> Result<(), ApplyError> {
     for group in above {
         execute(connection, INSERT_BELOW, [group.rid, rid])?;
     }
-    Ok(())
+    apply.rows.thing_group = Some((name.clone(), *id, rid));
+    Ok(rid)
 }
 
 /// The line of a group that is to be a parent. Conflict: it can have no child, or none more.
@@ -306,19 +325,78 @@ fn add_thing(apply: &mut Apply<'_>, group: &ThingGroupName, thing: &ThingName) -
     let connection = apply.connection;
     let (of, member) = (find(connection, group)?, apply.thing_row(thing)?);
     let line = line(connection, of)?;
-    let root = line.last().map_or(of, |root| root.rid);
-    let in_hierarchy = first(connection, MEMBER_OF, [root, member], |row| {
+    match member_of(connection, root(&line, of), member)? {
+        Some((other, _)) if other == of => {
+            Err(Conflict::ThingInGroup { thing: thing.clone(), group: group.clone() }.into())
+        }
+        Some((_, group)) => Err(Conflict::ThingInHierarchy { thing: thing.clone(), group }.into()),
+        None => put(connection, of, &line, thing, member),
+    }
+}
+
+fn ensure_thing(
+    apply: &mut Apply<'_>,
+    group: &ThingGroupName,
+    thing: &ThingName,
+    scope: &Scope,
+    at: UnixTime,
+) -> Result<(), ApplyError> {
+    let connection = apply.connection;
+    let ((group_id, of), member) = (apply.thing_group_row(group)?, apply.thing_row(thing)?);
+    if member_of(connection, of, member)?.is_some() {
+        return Ok(());
+    }
+    let line = line(connection, of)?;
+    let root = root(&line, of);
+    if root != of
+        && let Some((_, group)) = member_of(connection, root, member)?
+    {
+        return Err(Conflict::ThingInHierarchy { thing: thing.clone(), group }.into());
+    }
+    put(connection, of, &line, thing, member)?;
+    if !apply.is_told(EventType::ThingGroupMembership)? {
+        return Ok(());
+    }
+    let found = thing::read(connection, thing)?.map(|(_, thing)| thing.id);
+    let event = ThingGroupMembership {
+        operation: Relation::Added,
+        group: group.clone(),
+        group_id,
+        thing: thing.clone(),
+        thing_id: found.ok_or_else(|| Conflict::ThingNotFound(thing.clone()))?,
+        scope: scope.clone(),
+        at,
+    };
+    event::append(apply, &Event::ThingGroupMembership(event), None)
+}
+
+/// The root of the line of the group of this row.
+fn root(line: &[Above], of: i64) -> i64 {
+    line.last().map_or(of, |root| root.rid)
+}
+
+/// The group that the thing of this row was added to: this one, or one below it.
+fn member_of(
+    connection: &Connection,
+    group: i64,
+    thing: i64,
+) -> Result<Option<(i64, ThingGroupName)>, ReadError> {
+    first(connection, MEMBER_OF, [group, thing], |row| {
         let fields = Fields::new(TABLE, row)?;
         Ok((fields.rid(), fields.parse(1, "name", ThingGroupName::parse)?))
-    })?;
-    let thing = thing.clone();
-    match in_hierarchy {
-        Some((other, group)) if other == of => return Err(Conflict::ThingInGroup { thing, group }.into()),
-        Some((_, group)) => return Err(Conflict::ThingInHierarchy { thing, group }.into()),
-        None => {}
-    }
+    })
+}
+
+/// Puts a thing that is in no group of the hierarchy into the group of the row `of`, whose line this is.
+fn put(
+    connection: &Connection,
+    of: i64,
+    line: &[Above],
+    thing: &ThingName,
+    member: i64,
+) -> Result<(), ApplyError> {
     if number(connection, GROUPS_OF_THING, [member])? >= ThingGroup::OF_THING_MAX {
-        return Err(Conflict::GroupsOfThing(thing).into());
+        return Err(Conflict::GroupsOfThing(thing.clone()).into());
     }
     for group in line {
         execute(connection, ADD_THING, [group.rid, member, of])?;

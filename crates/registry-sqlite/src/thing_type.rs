@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use landfall_model::{
-    AttributeName, ConnectionAttribute, Description, PropagatingAttribute, PropagationSource, ThingType,
-    ThingTypeId, ThingTypeName, UnixTime, UserPropertyKey,
+    AttributeName, ConnectionAttribute, Description, PropagatingAttribute, PropagationSource, TaggedResource,
+    ThingType, ThingTypeId, ThingTypeName, UnixTime, UserPropertyKey,
 };
 use landfall_registry::{Conflict, Page, PageRequest, StorageError, ThingTypeChange, ThingTypes};
 use rusqlite::{Connection, params};
@@ -67,18 +67,19 @@ pub(crate) fn read(
 
 pub(crate) fn apply(apply: &mut Apply<'_>, change: &ThingTypeChange) -> Result<(), ApplyError> {
     match change {
-        ThingTypeChange::Ensure(thing_type, event) => {
+        ThingTypeChange::Ensure { thing_type, tags, event } => {
             if apply.find_thing_type(&thing_type.name)?.is_some() {
                 return Ok(());
             }
-            insert(apply, thing_type)?;
-            event.iter().try_for_each(|event| event::append(apply, event, None))
+            let rid = insert(apply, thing_type)?;
+            event.iter().try_for_each(|event| event::append(apply, event, None))?;
+            tag::set(apply.connection, rid, tags, || TaggedResource::ThingType(thing_type.name.clone()))
         }
         ThingTypeChange::Insert(thing_type) => {
             if apply.find_thing_type(&thing_type.name)?.is_some() {
                 return Err(Conflict::ThingTypeExists(thing_type.name.clone()).into());
             }
-            insert(apply, thing_type)
+            insert(apply, thing_type).map(drop)
         }
         ThingTypeChange::Update { expected, propagating_attributes, deprecated_at } => {
             let rid = find_as(apply, expected)?;
@@ -92,7 +93,8 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &ThingTypeChange) -> Result<(
     }
 }
 
-fn insert(apply: &mut Apply<'_>, thing_type: &ThingType) -> Result<(), ApplyError> {
+/// Inserts a thing type, and gives its row.
+fn insert(apply: &mut Apply<'_>, thing_type: &ThingType) -> Result<i64, ApplyError> {
     let ThingType {
         name,
         id,
@@ -116,7 +118,7 @@ fn insert(apply: &mut Apply<'_>, thing_type: &ThingType) -> Result<(), ApplyErro
     ];
     execute(apply.connection, INSERT, row)?;
     apply.rows.thing_type = Some((rid, thing_type.clone()));
-    Ok(())
+    Ok(rid)
 }
 
 fn delete(apply: &mut Apply<'_>, expected: &ThingType) -> Result<(), ApplyError> {

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use landfall_model::{BillingGroup, BillingGroupId, BillingGroupName, Description, ThingName};
+use landfall_model::{BillingGroup, BillingGroupId, BillingGroupName, Description, Tag, ThingName};
 
 use crate::{Change, Page, PageRequest, StorageError, Transaction};
 
@@ -36,6 +36,14 @@ pub trait BillingGroups {
 /// A change of a billing group or of its members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BillingGroupChange {
+    /// Creates it unless one of its name exists, which then stays as it is. Conflict: it would have more tags than it may
+    /// have.
+    Ensure {
+        /// The group.
+        group: BillingGroup,
+        /// The tags that it gets if it is created.
+        tags: Vec<Tag>,
+    },
     /// Creates it. Conflict: it exists.
     Insert(BillingGroup),
     /// Sets its description. Conflict: it does not exist, or not in this version any more.
@@ -51,6 +59,13 @@ pub enum BillingGroupChange {
     },
     /// Puts a thing into it, which leaves the one that it was in. Conflict: either does not exist.
     AddThing {
+        /// The group.
+        group: BillingGroupName,
+        /// The thing.
+        thing: ThingName,
+    },
+    /// Puts a thing into it, unless it is there. Conflict: either does not exist, or the thing is in another one.
+    EnsureThing {
         /// The group.
         group: BillingGroupName,
         /// The thing.
@@ -79,6 +94,16 @@ pub struct BillingGroupUpdate {
 }
 
 impl Transaction {
+    /// Creates a billing group with these tags unless one of its name exists.
+    pub fn ensure_billing_group(&mut self, group: BillingGroup, tags: Vec<Tag>) {
+        self.push(Change::BillingGroup(BillingGroupChange::Ensure { group, tags }));
+    }
+
+    /// Puts a thing into a billing group that it is in already, or that is the first.
+    pub fn ensure_thing_in_billing_group(&mut self, group: BillingGroupName, thing: ThingName) {
+        self.push(Change::BillingGroup(BillingGroupChange::EnsureThing { group, thing }));
+    }
+
     /// Creates a billing group.
     pub fn insert_billing_group(&mut self, group: BillingGroup) {
         self.push(Change::BillingGroup(BillingGroupChange::Insert(group)));

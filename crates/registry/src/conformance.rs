@@ -7,17 +7,27 @@
 pub mod billing_group;
 pub mod ca_certificate;
 pub mod certificate;
+pub mod delivery;
+pub mod destination;
 pub mod event;
+pub mod event_source_mapping;
+pub mod function;
+pub mod greengrass;
+pub mod grouping;
+pub mod layer;
+pub mod log_sink;
 pub mod logging;
 pub mod observer;
 pub mod policy;
 pub mod registration;
 pub mod registration_code;
+pub mod registration_job;
 pub mod samples;
 pub mod tag;
 pub mod thing;
 pub mod thing_group;
 pub mod thing_type;
+pub mod topic_rule;
 pub mod transaction;
 
 use std::fmt::Debug;
@@ -70,6 +80,24 @@ macro_rules! conformance_suite {
                 certificates_are_listed_by_page
                 a_cursor_stays_in_place_while_rows_come_and_change
             }
+            delivery {
+                a_delivery_is_read_back_as_it_was_stored
+                a_stored_delivery_is_replaced
+                a_delivery_is_removed
+                deliveries_change_with_their_transaction
+                deliveries_outlive_their_rule
+                deliveries_are_filtered_and_listed_by_page
+                waiting_deliveries_are_read_the_oldest_first
+                pruning_keeps_the_newest
+            }
+            destination {
+                a_destination_is_created_once
+                destinations_are_bounded
+                the_status_of_a_destination_is_set
+                a_destination_is_confirmed_once
+                a_destination_is_deleted
+                destinations_are_listed_by_page
+            }
             event {
                 events_wait_in_the_order_of_their_commits
                 delivered_events_do_not_come_back
@@ -78,6 +106,59 @@ macro_rules! conformance_suite {
                 only_events_that_are_switched_on_wait
                 a_registration_tells_what_it_creates
                 a_conflict_switches_nothing_on
+            }
+            event_source_mapping {
+                a_mapping_is_read_back_as_it_was_created
+                a_queue_is_mapped_to_a_function_once
+                a_mapping_is_updated
+                one_of_many_updates_a_mapping
+                the_result_of_a_batch_is_kept
+                mappings_are_listed_by_page
+                a_mapping_outlives_its_function
+                mappings_are_bounded
+            }
+            function {
+                a_function_is_read_back_as_it_was_created
+                a_function_is_created_once
+                a_function_is_updated_in_its_revision
+                one_of_many_updates_a_function
+                a_function_keeps_its_layers
+                functions_are_listed_by_page
+                a_conflict_leaves_functions_as_they_were
+            }
+            greengrass {
+                a_greengrass_resource_is_read_back_as_it_was_created
+                an_existing_greengrass_resource_stays_as_it_is
+                greengrass_versions_are_added
+                a_greengrass_version_needs_its_resource
+                a_greengrass_resource_is_renamed
+                a_greengrass_resource_is_deleted
+                greengrass_resources_are_listed_by_page
+                the_greengrass_service_role_is_kept
+                a_plan_makes_a_greengrass_group
+                a_retry_finds_its_greengrass_group
+            }
+            grouping {
+                registrations_create_a_group_once
+                registrations_come_into_groups_that_exist
+                what_a_registration_creates_has_its_tags
+                groups_of_registrations_are_told
+                a_thing_that_is_joined_gets_what_is_missing
+                a_thing_keeps_the_groups_that_exclude_others
+                a_deleted_group_is_made_anew
+                a_registration_gives_fifty_tags_at_most
+            }
+            layer {
+                a_layer_version_is_read_back_as_it_was_published
+                layer_versions_are_numbered_and_never_again
+                one_of_many_publishes_a_layer_version
+                a_layer_version_is_deleted_once
+                layer_versions_are_listed_by_page
+                layers_are_listed_by_page
+            }
+            log_sink {
+                a_position_is_kept_for_each_sink
+                records_are_read_behind_a_position
             }
             logging {
                 logging_options_are_kept
@@ -123,9 +204,19 @@ macro_rules! conformance_suite {
                 equal_failures_count_up
                 a_log_goes_on_when_its_certificate_is_registered
                 records_are_listed_by_page
+                records_are_filtered
             }
             registration_code {
                 a_registration_code_stays_as_it_is
+            }
+            registration_job {
+                a_job_is_read_back_as_it_was_stored
+                a_job_needs_its_certificate
+                a_job_is_begun_once
+                a_job_ends
+                a_job_goes_with_its_certificate
+                jobs_are_filtered_and_listed_by_page
+                a_sweep_removes_what_need_not_be_kept
             }
             tag {
                 a_tag_needs_its_resource
@@ -177,6 +268,15 @@ macro_rules! conformance_suite {
                 a_thing_type_is_updated_and_deprecated
                 a_stale_change_of_a_thing_type_conflicts
                 a_thing_type_in_use_is_not_deleted
+            }
+            topic_rule {
+                a_topic_rule_is_created_once
+                one_of_many_creates_a_topic_rule
+                topic_rules_are_bounded
+                a_topic_rule_is_replaced
+                a_topic_rule_is_disabled_and_enabled
+                a_topic_rule_is_deleted
+                topic_rules_are_listed_by_page
             }
             transaction {
                 a_transaction_without_changes_succeeds
@@ -286,16 +386,26 @@ mod tests {
             include_str!("conformance/billing_group.rs"),
             include_str!("conformance/ca_certificate.rs"),
             include_str!("conformance/certificate.rs"),
+            include_str!("conformance/delivery.rs"),
+            include_str!("conformance/destination.rs"),
             include_str!("conformance/event.rs"),
+            include_str!("conformance/event_source_mapping.rs"),
+            include_str!("conformance/function.rs"),
+            include_str!("conformance/greengrass.rs"),
+            include_str!("conformance/grouping.rs"),
+            include_str!("conformance/layer.rs"),
+            include_str!("conformance/log_sink.rs"),
             include_str!("conformance/logging.rs"),
             include_str!("conformance/observer.rs"),
             include_str!("conformance/policy.rs"),
             include_str!("conformance/registration.rs"),
             include_str!("conformance/registration_code.rs"),
+            include_str!("conformance/registration_job.rs"),
             include_str!("conformance/tag.rs"),
             include_str!("conformance/thing.rs"),
             include_str!("conformance/thing_group.rs"),
             include_str!("conformance/thing_type.rs"),
+            include_str!("conformance/topic_rule.rs"),
             include_str!("conformance/transaction.rs"),
         ];
         let promises = nouns.iter().flat_map(|noun| noun.split("pub async fn ").skip(1));

@@ -1,8 +1,11 @@
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use landfall_model::{
-    BillingGroupName, CaCertificateId, CertificateId, LogTarget, Policy, PolicyName, PolicyTarget,
-    PolicyVersionId, Tag, TaggedResource, ThingGroup, ThingGroupName, ThingName, ThingTypeName,
+    BillingGroupName, CaCertificateId, CertificateId, DestinationId, EventSourceMapping, FunctionName,
+    GreengrassId, GreengrassKind, LayerName, LayerVersionId, LogTarget, MappingId, Policy, PolicyName,
+    PolicyTarget, PolicyVersionId, QueueArn, RuleName, Tag, TaggedResource, ThingGroup, ThingGroupName,
+    ThingName, ThingTypeName, TopicRule, TopicRuleDestination,
 };
 use thiserror::Error;
 
@@ -118,6 +121,58 @@ pub enum Conflict {
         /// A thing that it is attached to.
         thing: ThingName,
     },
+    /// A destination of this URL exists already.
+    #[error("a destination with the URL {url} exists already")]
+    DestinationExists {
+        /// Its confirmation URL.
+        url: Arc<str>,
+    },
+    /// No such destination.
+    #[error("destination {0} does not exist")]
+    DestinationNotFound(DestinationId),
+    /// The destination waits for another confirmation, or for none (any more).
+    #[error(
+        "destination {0} does not wait for this confirmation; only the token of its last confirmation message counts"
+    )]
+    DestinationToken(DestinationId),
+    /// There are as many destinations as may be.
+    #[error("there are {max} destinations, which is the most; delete one", max = TopicRuleDestination::OF_SERVER_MAX)]
+    Destinations,
+    /// The event-source mapping is there already.
+    #[error("event-source mapping {0} exists already")]
+    EventSourceMappingExists(MappingId),
+    /// No such event-source mapping.
+    #[error("event-source mapping {0} does not exist")]
+    EventSourceMappingNotFound(MappingId),
+    /// The event-source mapping has other settings than expected.
+    #[error("event-source mapping {0} has changed")]
+    EventSourceMappingChanged(MappingId),
+    /// There are as many event-source mappings as may be.
+    #[error("there are {max} event-source mappings, which is the most; delete one", max = EventSourceMapping::OF_SERVER_MAX)]
+    EventSourceMappings,
+    /// The function exists already.
+    #[error("function {0} exists already")]
+    FunctionExists(FunctionName),
+    /// No such function.
+    #[error("function {0} does not exist")]
+    FunctionNotFound(FunctionName),
+    /// The function has another revision.
+    #[error("function {0} has another revision than expected")]
+    FunctionRevision(FunctionName),
+    /// No such Greengrass group or definition.
+    #[error("{kind} {id} does not exist")]
+    GreengrassNotFound {
+        /// Its kind.
+        kind: GreengrassKind,
+        /// Its id.
+        id: GreengrassId,
+    },
+    /// No such version of a layer.
+    #[error("layer version {0} does not exist")]
+    LayerVersionNotFound(LayerVersionId),
+    /// The next version of the layer has another number (by now).
+    #[error("the next version of layer {0} has another number than expected")]
+    LayerVersionNumber(LayerName),
     /// There are as many targets with log levels as may be.
     #[error("log levels are set for {max} targets, which is the most", max = LogTarget::OF_SERVER_MAX)]
     LogTargets,
@@ -164,12 +219,30 @@ pub enum Conflict {
     /// The resource would have more tags than it may have.
     #[error("{0} would have more than {max} tags", max = Tag::OF_RESOURCE_MAX)]
     TagsOfResource(TaggedResource),
+    /// The queue is given to the function already.
+    #[error("event-source mapping {id} gives queue {queue} to function {function} already")]
+    QueueMapped {
+        /// The queue.
+        queue: QueueArn,
+        /// The function.
+        function: FunctionName,
+        /// The mapping that does.
+        id: MappingId,
+    },
     /// The thing exists already.
     #[error("thing {0} exists already")]
     ThingExists(ThingName),
     /// No such thing.
     #[error("thing {0} does not exist")]
     ThingNotFound(ThingName),
+    /// The thing is in another billing group, which it keeps.
+    #[error("thing {thing} is in billing group {group}; remove it from that")]
+    ThingInBillingGroup {
+        /// The thing.
+        thing: ThingName,
+        /// The billing group that it is in.
+        group: BillingGroupName,
+    },
     /// The thing has another version, or is another one of its name.
     #[error("thing {0} has another version than expected")]
     ThingVersion(ThingName),
@@ -242,4 +315,13 @@ pub enum Conflict {
     /// The thing type may not be deleted while things have it.
     #[error("things have thing type {0}; delete these or change their type before it is deleted")]
     ThingTypeInUse(ThingTypeName),
+    /// The topic rule exists already.
+    #[error("topic rule {0} exists already")]
+    TopicRuleExists(RuleName),
+    /// No such topic rule.
+    #[error("topic rule {0} does not exist")]
+    TopicRuleNotFound(RuleName),
+    /// There are as many topic rules as may be.
+    #[error("there are {max} topic rules, which is the most; delete one", max = TopicRule::OF_SERVER_MAX)]
+    TopicRules,
 }

@@ -10,19 +10,28 @@ mod ca_certificate;
 mod certificate;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod delivery;
+mod destination;
 mod error;
 mod event;
 mod event_configuration;
+mod event_source_mapping;
+mod function;
+mod greengrass;
+mod layer;
+mod log_sink;
 mod logging;
 mod memory;
 mod page;
 mod policy;
 mod registration;
 mod registration_code;
+mod registration_job;
 mod tag;
 mod thing;
 mod thing_group;
 mod thing_type;
+mod topic_rule;
 mod transaction;
 
 use std::sync::Arc;
@@ -33,20 +42,31 @@ use landfall_model::Principal;
 pub use billing_group::{BillingGroupChange, BillingGroupUpdate, BillingGroups};
 pub use ca_certificate::{CaCertificateChange, CaCertificates};
 pub use certificate::{CertificateChange, Certificates};
+pub use delivery::{Deliveries, DeliveryChange, DeliveryFilter};
+pub use destination::{DestinationChange, Destinations};
 pub use error::{CommitError, Conflict, StorageError};
 pub use event::{Outbox, PendingEvent};
 pub use event_configuration::ReadEventConfigurations;
+pub use event_source_mapping::{EventSourceMappings, MappingChange, MappingFilter, MappingUpdate};
+pub use function::{FunctionChange, Functions};
+pub use greengrass::{Greengrass, GreengrassChange};
 pub use landfall_events::EventId;
+pub use layer::{LayerChange, Layers};
+pub use log_sink::LogSinks;
 pub use logging::{Logging, LoggingChange};
 pub use memory::MemoryRegistry;
 pub use page::{Cursor, Order, Page, PageRequest};
 pub use policy::{Policies, PolicyChange};
-pub use registration::Registrations;
+pub use registration::{RecordFilter, Registrations};
 pub use registration_code::RegistrationCodes;
+pub use registration_job::{RegistrationJobChange, RegistrationJobFilter, RegistrationJobs};
 pub use tag::{TagChange, Tags};
 pub use thing::{AttributeFilter, ThingChange, ThingFilter, ThingUpdate, Things};
-pub use thing_group::{ThingGroupChange, ThingGroupFilter, ThingGroupPlace, ThingGroupUpdate, ThingGroups};
+pub use thing_group::{
+    RootThingGroup, ThingGroupChange, ThingGroupFilter, ThingGroupPlace, ThingGroupUpdate, ThingGroups,
+};
 pub use thing_type::{ThingTypeChange, ThingTypes};
+pub use topic_rule::{TopicRuleChange, TopicRuleFilter, TopicRules};
 pub use transaction::{Change, Expectation, Transaction};
 
 /// The registry: every noun's reads, and the commit.
@@ -55,16 +75,25 @@ pub trait Registry:
     BillingGroups
     + CaCertificates
     + Certificates
+    + Deliveries
+    + Destinations
+    + EventSourceMappings
+    + Functions
+    + Greengrass
+    + Layers
+    + LogSinks
     + Logging
     + Outbox
     + Policies
     + ReadEventConfigurations
     + RegistrationCodes
+    + RegistrationJobs
     + Registrations
     + Tags
     + ThingGroups
     + ThingTypes
     + Things
+    + TopicRules
     + Send
     + Sync
     + 'static

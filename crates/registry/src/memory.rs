@@ -3,17 +3,26 @@
 mod billing_group;
 mod ca_certificate;
 mod certificate;
+mod delivery;
+mod destination;
 mod event;
+mod event_source_mapping;
+mod function;
+mod greengrass;
+mod layer;
+mod log_sink;
 mod logging;
 mod policy;
 mod registration;
 mod registration_code;
+mod registration_job;
 mod state;
 mod table;
 mod tag;
 mod thing;
 mod thing_group;
 mod thing_type;
+mod topic_rule;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -33,6 +33,9 @@ pub struct Page<T> {
 }
 
 impl Cursor {
+    /// The position before every item of a listing.
+    pub const START: Self = Self(i64::MIN);
+
     /// The cursor of this number, which an adapter made.
     pub const fn new(position: i64) -> Self {
         Self(position)

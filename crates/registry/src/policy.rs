@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use landfall_model::{
-    CertificateId, Policy, PolicyName, PolicyTarget, PolicyVersion, PolicyVersionId, PolicyVersions,
+    CertificateId, Policy, PolicyName, PolicyTarget, PolicyVersion, PolicyVersionId, PolicyVersions, Tag,
     ThingName, UnixTime,
 };
 
@@ -84,8 +84,14 @@ pub trait Policies {
 /// A change of a policy or of what it is attached to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyChange {
-    /// Creates it unless one of its name exists, whose document then stays as it is.
-    Ensure(Policy),
+    /// Creates it unless one of its name exists, whose document then stays as it is. Conflict: it would have more tags than
+    /// it may have.
+    Ensure {
+        /// The policy.
+        policy: Policy,
+        /// The tags that it gets if it is created.
+        tags: Vec<Tag>,
+    },
     /// Creates it. Conflict: it exists.
     Insert(Policy),
     /// Deletes it. Conflict: it does not exist, is attached to something, or has versions beside the default one.
@@ -139,7 +145,12 @@ pub enum PolicyChange {
 impl Transaction {
     /// Creates a policy unless one of its name exists.
     pub fn ensure_policy(&mut self, policy: Policy) {
-        self.push(Change::Policy(PolicyChange::Ensure(policy)));
+        self.ensure_policy_with_tags(policy, Vec::new());
+    }
+
+    /// Creates a policy with these tags unless one of its name exists.
+    pub fn ensure_policy_with_tags(&mut self, policy: Policy, tags: Vec<Tag>) {
+        self.push(Change::Policy(PolicyChange::Ensure { policy, tags }));
     }
 
     /// Creates a policy.

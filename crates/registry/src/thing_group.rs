@@ -1,6 +1,8 @@
 use async_trait::async_trait;
+use landfall_events::{Event, Operation, ThingGroupEvent};
 use landfall_model::{
-    Attributes, Description, ThingGroup, ThingGroupId, ThingGroupName, ThingGroupView, ThingName,
+    Attributes, Description, Scope, Tag, ThingGroup, ThingGroupId, ThingGroupName, ThingGroupView, ThingName,
+    UnixTime,
 };
 
 use crate::{Change, Page, PageRequest, StorageError, Transaction};
@@ -78,6 +80,9 @@ pub enum ThingGroupPlace {
 /// A change of a thing group or of its members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ThingGroupChange {
+    /// Creates it at the root, unless one of its name exists, which then stays as it is wherever it is. Conflict: it would
+    /// have more tags than it may have.
+    Ensure(RootThingGroup),
     /// Creates it. Conflict: it exists, its parent does not, the parent is on the last level, or has all the children that
     /// it may have.
     Insert(ThingGroup),
@@ -101,6 +106,18 @@ pub enum ThingGroupChange {
         /// The thing.
         thing: ThingName,
     },
+    /// Adds a thing, unless it is in the group or in one below it, and appends the event of that. Conflict: the group or the
+    /// thing does not exist; the thing is in another group of the hierarchy, or in as many groups as it may be.
+    EnsureThing {
+        /// The group.
+        group: ThingGroupName,
+        /// The thing.
+        thing: ThingName,
+        /// The account and region of the server, for the event.
+        scope: Scope,
+        /// When.
+        at: UnixTime,
+    },
     /// Removes a thing. Conflict: the group or the thing does not exist, or the thing is not in the group.
     RemoveThing {
         /// The group.
@@ -108,6 +125,21 @@ pub enum ThingGroupChange {
         /// The thing.
         thing: ThingName,
     },
+}
+
+/// A thing group at the root of a hierarchy, as it is created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootThingGroup {
+    /// Its name.
+    pub name: ThingGroupName,
+    /// Its id.
+    pub id: ThingGroupId,
+    /// Its tags.
+    pub tags: Vec<Tag>,
+    /// The account and region of the server, for the event.
+    pub scope: Scope,
+    /// When.
+    pub created_at: UnixTime,
 }
 
 /// What a thing group becomes.
@@ -125,7 +157,48 @@ pub struct ThingGroupUpdate {
     pub attributes: Attributes,
 }
 
+impl RootThingGroup {
+    /// The group: without a description and attributes.
+    pub fn group(&self) -> ThingGroup {
+        ThingGroup {
+            name: self.name.clone(),
+            id: self.id,
+            parent: None,
+            description: None,
+            attributes: Attributes::default(),
+            version: 1,
+            created_at: self.created_at,
+        }
+    }
+
+    /// What is told of its creation.
+    pub fn event(&self) -> Event {
+        Event::ThingGroup(ThingGroupEvent {
+            operation: Operation::Created,
+            group: ThingGroupView { group: self.group(), ancestors: Vec::new() },
+            scope: self.scope.clone(),
+            at: self.created_at,
+        })
+    }
+}
+
 impl Transaction {
+    /// Creates a thing group at the root unless one of its name exists, and tells it.
+    pub fn ensure_thing_group(&mut self, group: RootThingGroup) {
+        self.push(Change::ThingGroup(ThingGroupChange::Ensure(group)));
+    }
+
+    /// Adds a thing to a group, unless it is in it or in one below it, and tells it.
+    pub fn ensure_thing_in_group(
+        &mut self,
+        group: ThingGroupName,
+        thing: ThingName,
+        scope: Scope,
+        at: UnixTime,
+    ) {
+        self.push(Change::ThingGroup(ThingGroupChange::EnsureThing { group, thing, scope, at }));
+    }
+
     /// Creates a thing group.
     pub fn insert_thing_group(&mut self, group: ThingGroup) {
         self.push(Change::ThingGroup(ThingGroupChange::Insert(group)));

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use landfall_events::Event;
-use landfall_model::{PropagatingAttribute, ThingType, ThingTypeName, UnixTime};
+use landfall_model::{PropagatingAttribute, Tag, ThingType, ThingTypeName, UnixTime};
 
 use crate::{Change, Page, PageRequest, StorageError, Transaction};
 
@@ -23,8 +23,16 @@ pub trait ThingTypes {
 /// A change of a thing type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ThingTypeChange {
-    /// Creates it unless one of its name exists, which then stays as it is. The event is appended if it was created.
-    Ensure(ThingType, Option<Event>),
+    /// Creates it unless one of its name exists, which then stays as it is. Conflict: it would have more tags than it may
+    /// have.
+    Ensure {
+        /// The type.
+        thing_type: ThingType,
+        /// The tags that it gets if it is created.
+        tags: Vec<Tag>,
+        /// What is appended if it is created.
+        event: Option<Event>,
+    },
     /// Creates it. Conflict: it exists.
     Insert(ThingType),
     /// Sets what can be changed of a type. Conflict: it does not exist, or is not as expected any more.
@@ -46,12 +54,14 @@ pub enum ThingTypeChange {
 impl Transaction {
     /// Creates a thing type unless one of its name exists.
     pub fn ensure_thing_type(&mut self, thing_type: ThingType) {
-        self.push(Change::ThingType(ThingTypeChange::Ensure(thing_type, None)));
+        let change = ThingTypeChange::Ensure { thing_type, tags: Vec::new(), event: None };
+        self.push(Change::ThingType(change));
     }
 
-    /// Creates a thing type unless one of its name exists, and appends the event if it did not.
-    pub fn ensure_thing_type_and_tell(&mut self, thing_type: ThingType, event: Event) {
-        self.push(Change::ThingType(ThingTypeChange::Ensure(thing_type, Some(event))));
+    /// Creates a thing type with these tags unless one of its name exists, and appends the event if it did not.
+    pub fn ensure_thing_type_and_tell(&mut self, thing_type: ThingType, tags: Vec<Tag>, event: Event) {
+        let change = ThingTypeChange::Ensure { thing_type, tags, event: Some(event) };
+        self.push(Change::ThingType(change));
     }
 
     /// Creates a thing type.

@@ -1,12 +1,13 @@
 use landfall_events::Event;
 use landfall_model::{
-    CaCertificateId, CertificateId, EventType, RegistrationCode, RegistrationRecord, ThingGroupId,
-    ThingGroupName, ThingId, ThingName, UnixTime,
+    CaCertificateId, CertificateId, EventType, LogSinkName, RegistrationCode, RegistrationRecord,
+    ThingGroupId, ThingGroupName, ThingId, ThingName, UnixTime,
 };
 
 use crate::{
-    BillingGroupChange, CaCertificateChange, CertificateChange, EventId, LoggingChange, PolicyChange,
-    TagChange, ThingChange, ThingGroupChange, ThingTypeChange,
+    BillingGroupChange, CaCertificateChange, CertificateChange, Cursor, DeliveryChange, DestinationChange,
+    EventId, FunctionChange, GreengrassChange, LayerChange, LoggingChange, MappingChange, PolicyChange,
+    RegistrationJobChange, TagChange, ThingChange, ThingGroupChange, ThingTypeChange, TopicRuleChange,
 };
 
 /// Changes that are made together or not at all, in this order.
@@ -31,22 +32,43 @@ pub enum Change {
         /// When.
         at: UnixTime,
     },
+    /// Of a delivery.
+    Delivery(DeliveryChange),
+    /// Of a topic rule destination.
+    Destination(DestinationChange),
     /// The registration code is removed, if there is one.
     DeleteRegistrationCode,
     /// The registration code is set unless there is one.
     EnsureRegistrationCode(RegistrationCode),
     /// An event is appended, if its type is switched on by then or cannot be switched off.
     Event(Event),
+    /// Of an event-source mapping.
+    EventSourceMapping(MappingChange),
     /// Every event up to and with this one was delivered.
     EventsDelivered(EventId),
     /// A precondition.
     Expect(Expectation),
+    /// Of a function.
+    Function(FunctionChange),
+    /// Of a Greengrass group or definition.
+    Greengrass(GreengrassChange),
+    /// Of a layer.
+    Layer(LayerChange),
+    /// A log sink has come to this position of the registration log.
+    LogSinkPosition {
+        /// The sink.
+        sink: LogSinkName,
+        /// That of the last entry that it is done with.
+        position: Cursor,
+    },
     /// Of the logging options.
     Logging(LoggingChange),
     /// Of a policy.
     Policy(PolicyChange),
     /// An entry of the registration log.
     Record(RegistrationRecord),
+    /// Of a registration job.
+    RegistrationJob(RegistrationJobChange),
     /// Of the tags of a resource.
     Tag(TagChange),
     /// Of a thing.
@@ -55,6 +77,8 @@ pub enum Change {
     ThingGroup(ThingGroupChange),
     /// Of a thing type.
     ThingType(ThingTypeChange),
+    /// Of a topic rule.
+    TopicRule(TopicRuleChange),
 }
 
 /// What must be so when the transaction is applied.

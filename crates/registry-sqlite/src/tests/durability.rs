@@ -37,7 +37,7 @@ async fn together(
 
 #[tokio::test]
 async fn a_full_disk_loses_nothing_that_was_told_and_is_got_over() {
-    const PAGES: u32 = 90;
+    const PAGES: u32 = 120;
     let directory = tempfile::tempdir().unwrap();
     let registry = SqliteRegistry::open_with(config(directory.path()), |connection| {
         connection.query_row(&format!("PRAGMA max_page_count = {PAGES}"), [], |_| Ok(()))

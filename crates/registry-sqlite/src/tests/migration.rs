@@ -3,16 +3,20 @@
 use std::path::Path;
 
 use landfall_model::{
-    CaCertificate, Certificate, CertificateMode, CertificateStatus, Policy, PolicyVersion, PolicyVersions,
-    RegistrationCode, Thing, ThingPrincipalType, ThingType,
+    CaCertificate, Certificate, CertificateMode, CertificateStatus, GreengrassKind, LogSinkName, Policy, PolicyVersion,
+    PolicyVersions, RegistrationCode, Thing, ThingPrincipalType, ThingType,
 };
 use landfall_registry::conformance::samples::{
-    CA, LATER, NOW, ca_certificate, certificate, creation_id, event, id, pending, policy, policy_name,
-    policy_version, success, thing, thing_name, thing_type, type_name, version_id,
+    CA, LATER, NOW, ca_certificate, certificate, creation_id, delivery, destination, event, full_function,
+    greengrass, greengrass_cores, greengrass_version, id, layer_version, layer_version_id, mapping, pending,
+    policy, policy_name, policy_version, success, thing, thing_name, thing_type, topic_rule, type_name,
+    version_id,
 };
 use landfall_registry::{
-    AttributeFilter, BillingGroups, CaCertificates, Certificates, Outbox, PageRequest, Policies,
-    RegistrationCodes, Registrations, Registry, ThingFilter, ThingTypes, Things,
+    AttributeFilter, BillingGroups, CaCertificates, Certificates, Cursor, Deliveries, DeliveryFilter,
+    Destinations, EventSourceMappings, Functions, Greengrass, Layers, LogSinks, Outbox, PageRequest,
+    Policies, RecordFilter, RegistrationCodes, Registrations, Registry, ThingFilter, ThingTypes, Things,
+    TopicRules,
 };
 use rusqlite::{Connection, params};
 
@@ -136,7 +140,7 @@ async fn what_the_first_version_wrote_is_read() {
     assert_eq!(registry.policies(page).await.unwrap().items, [expected]);
     assert_eq!(registry.policy_targets(&policy_name("p"), page).await.unwrap().items, [id(1).into()]);
     assert_eq!(registry.pending_events(None, 9).await.unwrap()[0].topic, event(1).topic());
-    assert_eq!(registry.records(page).await.unwrap().items, [success(1)]);
+    assert_eq!(registry.records(&RecordFilter::default(), page).await.unwrap().items, [success(1)]);
     let code = RegistrationCode::from_bytes([7; 32]);
     assert_eq!(registry.registration_code().await.unwrap(), Some(code));
 
@@ -194,4 +198,127 @@ async fn what_the_first_version_wrote_goes_on() {
     assert_eq!(registry.things(&filter, page).await.unwrap().items, []);
     assert_eq!(registry.certificate_records(id(1)).await.unwrap(), [success(1)]);
     assert_eq!(registry.billing_groups(None, page).await.unwrap().items, []);
+}
+
+/// A database of the version before topic rules takes them, behind all that it has.
+#[tokio::test]
+async fn what_the_third_version_wrote_takes_topic_rules() {
+    let directory = tempfile::tempdir().unwrap();
+    let last = i64::MAX - 9;
+    {
+        let connection = Connection::open(config(directory.path()).path).unwrap();
+        MIGRATIONS[..3].iter().for_each(|sql| connection.execute_batch(sql).unwrap());
+        connection.execute("UPDATE row_ids SET last = $1", [last]).unwrap();
+        connection.execute_batch("PRAGMA application_id = 1279348292; PRAGMA user_version = 3").unwrap();
+    }
+    let registry = open(directory.path());
+    let (page, of_all) = (PageRequest::first(9), DeliveryFilter::default());
+    assert_eq!(registry.every_topic_rule().await.unwrap(), []);
+    assert_eq!(registry.destinations(page).await.unwrap().items, []);
+    assert_eq!(registry.deliveries(&of_all, page).await.unwrap().items, []);
+    let create = transaction(|tx| {
+        tx.create_topic_rule(topic_rule("r"));
+        tx.create_destination(destination(1));
+        tx.store_delivery(delivery(1, "r"));
+    });
+    registry.commit(create).await.unwrap();
+    drop(registry);
+    let registry = open(directory.path());
+    assert_eq!(registry.every_topic_rule().await.unwrap(), [topic_rule("r")]);
+    assert_eq!(registry.destinations(page).await.unwrap().items, [destination(1)]);
+    assert_eq!(registry.deliveries(&of_all, page).await.unwrap().items, [delivery(1, "r")]);
+    let connection = Connection::open(config(directory.path()).path).unwrap();
+    for (table, expected) in [("topic_rules", 1), ("destinations", 2), ("deliveries", 3)] {
+        let sql = format!("SELECT rid FROM {table}");
+        let found: i64 = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(found - last, expected, "{table}");
+    }
+}
+
+/// A database of the version before functions takes them, behind all that it has.
+#[tokio::test]
+async fn what_the_fourth_version_wrote_takes_functions() {
+    let directory = tempfile::tempdir().unwrap();
+    let last = i64::MAX - 9;
+    {
+        let connection = Connection::open(config(directory.path()).path).unwrap();
+        MIGRATIONS[..4].iter().for_each(|sql| connection.execute_batch(sql).unwrap());
+        let rule = topic_rule("r");
+        let row = params![last, &*rule.document, rule.created_at.as_millis(), rule.modified_at.as_millis()];
+        connection.execute("INSERT INTO topic_rules VALUES ($1, 'r', $2, 0, $3, $4)", row).unwrap();
+        connection.execute_batch("PRAGMA application_id = 1279348292; PRAGMA user_version = 4").unwrap();
+    }
+    let registry = open(directory.path());
+    let page = PageRequest::first(9);
+    assert_eq!(registry.every_topic_rule().await.unwrap(), [topic_rule("r")]);
+    assert_eq!(registry.functions(page).await.unwrap().items, []);
+    assert_eq!(registry.layers(page).await.unwrap().items, []);
+    assert_eq!(registry.every_event_source_mapping().await.unwrap(), []);
+    let function = full_function("f", vec![layer_version_id("l", 1)]);
+    let create = transaction(|tx| {
+        tx.publish_layer_version(layer_version("l", 1));
+        tx.create_function(function.clone());
+        tx.create_event_source_mapping(mapping(1, "f", "q"));
+    });
+    registry.commit(create).await.unwrap();
+    drop(registry);
+    let registry = open(directory.path());
+    assert_eq!(registry.functions(page).await.unwrap().items, [function]);
+    assert_eq!(registry.layers(page).await.unwrap().items, [layer_version("l", 1)]);
+    assert_eq!(registry.every_event_source_mapping().await.unwrap(), [mapping(1, "f", "q")]);
+    let connection = Connection::open(config(directory.path()).path).unwrap();
+    for (table, expected) in [("layers", 1), ("functions", 2), ("event_source_mappings", 3)] {
+        let sql = format!("SELECT rid FROM {table}");
+        let found: i64 = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(found - last, expected, "{table}");
+    }
+}
+
+/// A database of the version before Greengrass takes groups, behind all that it has.
+#[tokio::test]
+async fn what_the_fifth_version_wrote_takes_greengrass_groups() {
+    let directory = tempfile::tempdir().unwrap();
+    let last = i64::MAX - 9;
+    {
+        let connection = Connection::open(config(directory.path()).path).unwrap();
+        MIGRATIONS[..5].iter().for_each(|sql| connection.execute_batch(sql).unwrap());
+        connection.execute("INSERT INTO layers VALUES ($1, 'l', 1)", [last]).unwrap();
+        connection.execute_batch("PRAGMA application_id = 1279348292; PRAGMA user_version = 5").unwrap();
+    }
+    let registry = open(directory.path());
+    let (page, kind) = (PageRequest::first(9), GreengrassKind::CoreDefinition);
+    assert_eq!(registry.next_layer_version(&layer_version_id("l", 1).layer).await.unwrap(), 2);
+    assert_eq!(registry.greengrass_resources(kind, page).await.unwrap().items, []);
+    assert_eq!(registry.greengrass_service_role().await.unwrap(), None);
+    let (first, second) = (greengrass(1, greengrass_cores()), greengrass_version(2, greengrass_cores()));
+    let create = transaction(|tx| {
+        tx.ensure_greengrass(first.clone());
+        tx.add_greengrass_version(first.id, second.clone());
+    });
+    registry.commit(create).await.unwrap();
+    drop(registry);
+    let registry = open(directory.path());
+    let versions = registry.greengrass_versions(kind, first.id, page).await.unwrap().items;
+    assert_eq!(versions, [first.version().unwrap().clone(), second]);
+    let connection = Connection::open(config(directory.path()).path).unwrap();
+    let found: i64 = connection.query_row("SELECT rid FROM greengrass", [], |row| row.get(0)).unwrap();
+    assert_eq!(found - last, 1);
+}
+
+/// Whatever the first version has recorded is behind a log sink that begins at the start.
+#[tokio::test]
+async fn what_the_first_version_recorded_is_there_for_log_sinks() {
+    let directory = tempfile::tempdir().unwrap();
+    write_first_version(directory.path());
+    let sink = LogSinkName::File;
+    let registry = open(directory.path());
+    assert_eq!(registry.log_sink_position(sink).await.unwrap(), None);
+    let position = Cursor::new(51);
+    assert_eq!(registry.last_record_position().await.unwrap(), Some(position));
+    assert_eq!(registry.records_behind(None, 9).await.unwrap(), [(position, success(1))]);
+    registry.commit(transaction(|tx| tx.set_log_sink_position(sink, position))).await.unwrap();
+    drop(registry);
+    let registry = open(directory.path());
+    assert_eq!(registry.log_sink_position(sink).await.unwrap(), Some(position));
+    assert_eq!(registry.records_behind(Some(position), 9).await.unwrap(), []);
 }

@@ -1,20 +1,28 @@
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 use landfall_model::{
-    BillingGroup, CaCertificate, CaStatus, Certificate, CertificateStatus, EventType, LogEventConfiguration,
-    LogLevel, LogTarget, LogTargetKind, LogText, LoggingOptions, Policy, TaggedResource, Thing, ThingGroup,
-    ThingType, UnixTime, V2LoggingOptions,
+    BillingGroup, CaCertificate, CaStatus, Certificate, CertificateStatus, Delivery, DeliveryAttempt,
+    DeliveryStatus, EventSourceMapping, EventType, Function, GreengrassKind, GreengrassResource,
+    GreengrassServiceRole, LogEventConfiguration, LogLevel, LogSinkName, LogTarget, LogTargetKind, LogText,
+    LoggingOptions, Policy, RegistrationAttempt, RegistrationJob, RoleArn, TaggedResource, Thing, ThingGroup,
+    ThingType, TopicRule, TopicRuleDestination, UnixTime, V2LoggingOptions,
 };
 use landfall_registry::conformance::samples::{
-    CA, LATER, NOW, billing_group, billing_name, ca_certificate, certificate, event, group_name, id, pending,
-    policy, policy_name, policy_version, tag, thing, thing_event, thing_group, thing_name, thing_type,
+    CA, LATER, NOW, billing_group, billing_name, ca_certificate, certificate, creation_id, delivery,
+    destination, event, full_function, function_name, greengrass, greengrass_cores, greengrass_group_of,
+    greengrass_id, greengrass_loggers, greengrass_version, group_name, id, layer_name, layer_version,
+    layer_version_id, mapping, mapping_id, pending, policy, policy_name, policy_version, rule_name, tag,
+    thing, thing_event, thing_group, thing_name, thing_type, topic_rule,
 };
 use landfall_registry::{
-    BillingGroups, CaCertificates, Certificates, Logging, Outbox, PageRequest, Policies,
-    ReadEventConfigurations, RegistrationCodes, Registrations, Registry, StorageError, Tags,
-    ThingGroupFilter, ThingGroups, ThingTypes, Things, Transaction,
+    BillingGroups, CaCertificates, Certificates, Cursor, Deliveries, DeliveryFilter, Destinations,
+    EventSourceMappings, Functions, Greengrass, Layers, LogSinks, Logging, Outbox, PageRequest, Policies,
+    ReadEventConfigurations, RecordFilter, RegistrationCodes, RegistrationJobFilter, RegistrationJobs,
+    Registrations, Registry, StorageError, Tags, ThingGroupFilter, ThingGroups, ThingTypes, Things,
+    TopicRuleFilter, TopicRules, Transaction,
 };
 use rusqlite::Connection;
 
@@ -64,6 +72,13 @@ fn control_plane(tx: &mut Transaction) {
     tx.insert_billing_group(billing_group("bills"));
     tx.add_thing_to_billing_group(billing_name("bills"), thing_name("thing-1"));
     tx.set_tags(TaggedResource::ThingGroup(group_name("leaf")), vec![tag("key", "value")]);
+    topic_rules(tx);
+    functions(tx);
+    greengrass_groups(tx);
+    let mut job = RegistrationJob::new(id(1), CA, creation_id(1), NOW);
+    job.record_failure(RegistrationAttempt::new(NOW, Duration::from_micros(5), Some("hook"), "\"\u{fc}\""));
+    tx.end_registration_job(&job, LATER);
+    tx.set_log_sink_position(LogSinkName::File, Cursor::new(7));
     let role = LogText::parse("role \"\u{fc}\"").unwrap();
     tx.set_logging_options(LoggingOptions { role: role.clone(), level: LogLevel::Warn });
     let of_type = LogEventConfiguration {
@@ -82,6 +97,43 @@ fn control_plane(tx: &mut Transaction) {
     tx.set_v2_logging_level(LogTarget { kind: LogTargetKind::SourceIp, name: role }, LogLevel::Error);
 }
 
+/// One of each, with all that it may have.
+fn topic_rules(tx: &mut Transaction) {
+    tx.create_topic_rule(topic_rule("rule"));
+    tx.set_tags(TaggedResource::TopicRule(rule_name("rule")), vec![tag("key", "of rule")]);
+    tx.create_destination(destination(1));
+    tx.store_delivery(Delivery {
+        error_request: Some("{}".into()),
+        certificate: Some(id(1)),
+        attempts: vec![DeliveryAttempt::new(NOW, Duration::from_micros(5), "\"\u{fc}\"")],
+        attempts_failed: 1,
+        ..delivery(1, "rule")
+    });
+}
+
+/// One of each, with all that it may have.
+fn functions(tx: &mut Transaction) {
+    tx.publish_layer_version(layer_version("layer", 1));
+    tx.publish_layer_version(layer_version("layer", 2));
+    tx.create_function(full_function("function", vec![layer_version_id("layer", 1)]));
+    tx.delete_layer_version(layer_version_id("layer", 1));
+    tx.create_event_source_mapping(mapping(1, "function", "queue"));
+    tx.set_event_source_mapping_result(mapping_id(1), "\"\u{fc}\"".into());
+}
+
+/// One of each, with all that it may have.
+fn greengrass_groups(tx: &mut Transaction) {
+    for (number, content) in
+        [(1, greengrass_group_of(2, 3)), (2, greengrass_cores()), (3, greengrass_loggers())]
+    {
+        let tags = vec![tag("key", "of greengrass")];
+        tx.ensure_greengrass(GreengrassResource { tags, ..greengrass(number, content.clone()) });
+        tx.add_greengrass_version(greengrass_id(number), greengrass_version(number + 9, content));
+    }
+    let role = RoleArn::parse("arn:aws:iam::123456789012:role/r").unwrap();
+    tx.set_greengrass_service_role(GreengrassServiceRole { role, associated_at: LATER });
+}
+
 /// What is read of all that was written.
 async fn everything(registry: &SqliteRegistry) -> Vec<String> {
     let page = PageRequest::first(9);
@@ -96,7 +148,8 @@ async fn everything(registry: &SqliteRegistry) -> Vec<String> {
         view(id(1), CA)
         thing_view(&thing_name("thing-1"))
         pending_events(None, 9)
-        records(page)
+        records(&RecordFilter::default(), page)
+        registration_jobs(RegistrationJobFilter::default(), page)
         thing_types(page)
         thing_group_view(&leaf)
         thing_groups(&all_groups, page)
@@ -110,9 +163,27 @@ async fn everything(registry: &SqliteRegistry) -> Vec<String> {
         billing_group_things(&billing_name("bills"), page)
         tags(&TaggedResource::ThingGroup(leaf.clone()))
         event_configurations()
+        log_sink_position(LogSinkName::File)
         logging_options()
         v2_logging_options()
         v2_logging_levels(None, page)
+        every_topic_rule()
+        topic_rules(TopicRuleFilter::default(), page)
+        tags(&TaggedResource::TopicRule(rule_name("rule")))
+        destinations(page)
+        deliveries(&DeliveryFilter::default(), page)
+        functions(page)
+        function_layers(&function_name("function"))
+        layers(page)
+        layer_versions(&layer_name("layer"), page)
+        every_event_source_mapping()
+        greengrass_resources(GreengrassKind::Group, page)
+        greengrass_resources(GreengrassKind::CoreDefinition, page)
+        greengrass_resources(GreengrassKind::LoggerDefinition, page)
+        greengrass_versions(GreengrassKind::Group, greengrass_id(1), page)
+        greengrass_versions(GreengrassKind::CoreDefinition, greengrass_id(2), page)
+        greengrass_versions(GreengrassKind::LoggerDefinition, greengrass_id(3), page)
+        greengrass_service_role()
     }
 }
 
@@ -199,22 +270,83 @@ async fn a_row_id_of_a_deleted_row_is_not_given_again() {
             }),
         ),
     ] {
-        let directory = tempfile::tempdir().unwrap();
-        let registry = open(directory.path());
-        registry.commit(insert).await.unwrap();
-        let rows = |sql: &str| {
-            let connection = Connection::open(config(directory.path()).path).unwrap();
-            connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
-        };
-        let row = rows(&format!("SELECT MAX(rid) FROM {table}"));
-        assert_eq!(row, LATER.as_millis() << 20, "{table}");
-        registry.commit(delete).await.unwrap();
-        assert_eq!(rows(&format!("SELECT COUNT(*) FROM {table}")), 0, "{table}");
-        drop(registry);
-        let registry = open(directory.path());
-        registry.commit(transaction(|tx| tx.insert_certificate(pending(2)))).await.unwrap();
-        assert!(rows("SELECT MAX(rid) FROM certificates") > row, "{table}");
+        assert_row_id_is_not_given_again(table, insert, delete).await;
     }
+}
+
+/// The same for topic rules and what comes of them.
+#[tokio::test]
+async fn a_row_id_of_a_deleted_rule_or_delivery_is_not_given_again() {
+    let rule = || TopicRule { created_at: LATER, ..topic_rule("r") };
+    let sent_to = || TopicRuleDestination { created_at: LATER, ..destination(1) };
+    let dead = || Delivery { created_at: LATER, state: DeliveryStatus::Dead.with(NOW), ..delivery(1, "r") };
+    let store = || transaction(|tx| tx.store_delivery(dead()));
+    for (table, insert, delete) in [
+        (
+            "topic_rules",
+            transaction(|tx| tx.create_topic_rule(rule())),
+            transaction(|tx| tx.delete_topic_rule(rule().name)),
+        ),
+        (
+            "destinations",
+            transaction(|tx| tx.create_destination(sent_to())),
+            transaction(|tx| tx.delete_destination(sent_to().id)),
+        ),
+        ("deliveries", store(), transaction(|tx| tx.remove_delivery(dead().id))),
+        ("deliveries", store(), transaction(|tx| tx.prune_dead_letters(0))),
+    ] {
+        assert_row_id_is_not_given_again(table, insert, delete).await;
+    }
+}
+
+/// The same for functions and the queues that they get messages of.
+#[tokio::test]
+async fn a_row_id_of_a_deleted_function_or_mapping_is_not_given_again() {
+    let function = || Function { created_at: LATER, ..full_function("f", Vec::new()) };
+    let mapping = || EventSourceMapping { created_at: LATER, ..mapping(1, "f", "q") };
+    for (table, insert, delete) in [
+        (
+            "functions",
+            transaction(|tx| tx.create_function(function())),
+            transaction(|tx| tx.delete_function(function().name)),
+        ),
+        (
+            "event_source_mappings",
+            transaction(|tx| tx.create_event_source_mapping(mapping())),
+            transaction(|tx| tx.delete_event_source_mapping(mapping().id)),
+        ),
+    ] {
+        assert_row_id_is_not_given_again(table, insert, delete).await;
+    }
+}
+
+/// The same for Greengrass groups.
+#[tokio::test]
+async fn a_row_id_of_a_deleted_greengrass_group_is_not_given_again() {
+    let group = GreengrassResource { created_at: LATER, ..greengrass(1, greengrass_group_of(2, 3)) };
+    let kind = group.kind();
+    let delete = transaction(|tx| tx.delete_greengrass(kind, group.id));
+    let insert = transaction(|tx| tx.ensure_greengrass(group));
+    assert_row_id_is_not_given_again("greengrass", insert, delete).await;
+}
+
+/// `insert` makes the only row of a table, at [`LATER`], and `delete` removes it.
+async fn assert_row_id_is_not_given_again(table: &str, insert: Transaction, delete: Transaction) {
+    let directory = tempfile::tempdir().unwrap();
+    let registry = open(directory.path());
+    registry.commit(insert).await.unwrap();
+    let rows = |sql: &str| {
+        let connection = Connection::open(config(directory.path()).path).unwrap();
+        connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let row = rows(&format!("SELECT MAX(rid) FROM {table}"));
+    assert_eq!(row, LATER.as_millis() << 20, "{table}");
+    registry.commit(delete).await.unwrap();
+    assert_eq!(rows(&format!("SELECT COUNT(*) FROM {table}")), 0, "{table}");
+    drop(registry);
+    let registry = open(directory.path());
+    registry.commit(transaction(|tx| tx.insert_certificate(pending(2)))).await.unwrap();
+    assert!(rows("SELECT MAX(rid) FROM certificates") > row, "{table}");
 }
 
 #[test]
@@ -244,9 +376,9 @@ fn a_newer_schema_is_refused_with_both_versions_and_the_remedy() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let before = fs::read(&path).unwrap();
     let error = SqliteRegistry::open(config(directory.path())).err().unwrap();
-    assert!(matches!(error, OpenError::NewerSchema { found: 99, known: 3, .. }), "{error}");
+    assert!(matches!(error, OpenError::NewerSchema { found: 99, known: 8, .. }), "{error}");
     let text = error.to_string();
-    for part in ["registry.db", "99", "up to 3", "run the landfall that wrote it or a newer one"] {
+    for part in ["registry.db", "99", "up to 8", "run the landfall that wrote it or a newer one"] {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
     assert_eq!(fs::read(&path).unwrap(), before, "the database is as it was");
@@ -280,7 +412,7 @@ fn what_is_no_registry_is_refused_and_left_as_it_is() {
 }
 
 /// Values that this version would not write, by table and column.
-const INCONSISTENT: [(&str, &str, &str); 31] = [
+const INCONSISTENT: [(&str, &str, &str); 74] = [
     ("billing_groups", "version", "-1"),
     ("ca_certificates", "mode", "0"),
     ("ca_certificates", "version", "-1"),
@@ -289,10 +421,52 @@ const INCONSISTENT: [(&str, &str, &str); 31] = [
     ("certificates", "status", "0"),
     ("certificates", "creation", "x'00'"),
     ("certificates", "mode", "9"),
+    ("deliveries", "delivery_id", "x'00'"),
+    ("deliveries", "rule", "'a-b'"),
+    ("deliveries", "action", "-1"),
+    ("deliveries", "topic", "'#'"),
+    ("deliveries", "cert_id", "x'00'"),
+    ("deliveries", "attempts_failed", "-1"),
+    ("deliveries", "attempts", "'[[1,2]]'"),
+    ("deliveries", "status", "9"),
+    ("destinations", "destination_id", "x'00'"),
+    ("destinations", "status", "'x'"),
+    ("destinations", "secret", "x'00'"),
     ("event_configurations", "enabled", "'[\"x\"]'"),
+    ("event_source_mappings", "mapping_id", "x'00'"),
+    ("event_source_mappings", "function", "'a.b'"),
+    ("event_source_mappings", "queue", "'q'"),
+    ("event_source_mappings", "batch_size", "65536"),
+    ("event_source_mappings", "batching_window_s", "-1"),
     ("events", "kind", "9"),
     ("events", "kind", "2"),
     ("events", "body", "'{}'"),
+    ("functions", "runtime", "'python2.7'"),
+    ("functions", "handler", "''"),
+    ("functions", "role", "'r'"),
+    ("functions", "timeout_s", "-1"),
+    ("functions", "environment", "'{\"AWS_REGION\":\"\"}'"),
+    ("functions", "layers", "'[[\"l\"]]'"),
+    ("functions", "layers", "'[[\"gone\",1]]'"),
+    ("functions", "code", "x'00'"),
+    ("functions", "code_size", "-1"),
+    ("functions", "revision", "x'00'"),
+    ("functions", "reserved_concurrency", "-1"),
+    ("functions", "permissions", "'[[\"\",\"\"]]'"),
+    ("functions", "dead_letters", "'q'"),
+    ("greengrass", "resource_id", "x'00'"),
+    ("greengrass", "name", "''"),
+    ("greengrass", "tags", "'[[\"#\",\"\"]]'"),
+    ("greengrass", "version_id", "x'00'"),
+    ("greengrass", "version_created", "NULL"),
+    ("greengrass", "content", "'[[1]]'"),
+    ("greengrass", "content", "NULL"),
+    ("greengrass_service_role", "role", "'r'"),
+    ("greengrass_versions", "content", "'{}'"),
+    ("greengrass_versions", "version_id", "x'00'"),
+    ("layer_versions", "code", "x'00'"),
+    ("layer_versions", "runtimes", "'[\"x\"]'"),
+    ("layers", "name", "'a.b'"),
     ("logging_options", "role", "''"),
     ("policies", "version", "0"),
     ("policies", "next_version", "0"),
@@ -310,6 +484,7 @@ const INCONSISTENT: [(&str, &str, &str); 31] = [
     ("things", "attrs", "'{\"a b\":\"\"}'"),
     ("things", "version", "-1"),
     ("things", "thing_id", "x'00'"),
+    ("topic_rules", "name", "'a-b'"),
     ("v2_logging_levels", "level", "'x'"),
     ("v2_logging_options", "event_configurations", "'[[\"\",null,null]]'"),
 ];
@@ -347,13 +522,33 @@ async fn an_inconsistent_value_is_told_with_its_place() {
             registry.policy_versions(&policy_name("of-root")).await.map(drop),
             registry.policy_versions(&policy_name("iot-access-policy")).await.map(drop),
             registry.pending_events(None, 9).await.map(drop),
-            registry.records(everything).await.map(drop),
+            registry.records(&RecordFilter::default(), everything).await.map(drop),
             registry.ca_certificates(everything).await.map(drop),
             registry.tags(&TaggedResource::ThingGroup(group_name("leaf"))).await.map(drop),
             registry.event_configurations().await.map(drop),
             registry.logging_options().await.map(drop),
             registry.v2_logging_options().await.map(drop),
             registry.v2_logging_levels(None, everything).await.map(drop),
+            registry.every_topic_rule().await.map(drop),
+            registry.destinations(everything).await.map(drop),
+            registry.deliveries(&Default::default(), everything).await.map(drop),
+            registry.functions(everything).await.map(drop),
+            registry.function_layers(&function_name("function")).await.map(drop),
+            registry.layers(everything).await.map(drop),
+            registry.every_event_source_mapping().await.map(drop),
+            registry.greengrass_resources(GreengrassKind::Group, everything).await.map(drop),
+            registry.greengrass_resources(GreengrassKind::CoreDefinition, everything).await.map(drop),
+            registry.greengrass_resources(GreengrassKind::LoggerDefinition, everything).await.map(drop),
+            registry.greengrass_versions(GreengrassKind::Group, greengrass_id(1), everything).await.map(drop),
+            registry
+                .greengrass_versions(GreengrassKind::CoreDefinition, greengrass_id(2), everything)
+                .await
+                .map(drop),
+            registry
+                .greengrass_versions(GreengrassKind::LoggerDefinition, greengrass_id(3), everything)
+                .await
+                .map(drop),
+            registry.greengrass_service_role().await.map(drop),
         ];
         let told = results.iter().any(|result| {
             matches!(result, Err(StorageError::Inconsistent { table: t, column: c, row, .. })

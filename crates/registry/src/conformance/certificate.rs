@@ -8,7 +8,7 @@ use super::samples::{
     CA, LATER, ca_id, certificate, creation_id, failure, id, pending, policy, policy_name, thing, thing_name,
 };
 use super::{assert_pages, commit, conflict};
-use crate::{Conflict, Order, PageRequest, Registry};
+use crate::{Conflict, Order, PageRequest, RecordFilter, Registry};
 
 /// Every status.
 fn statuses() -> [CertificateStatus; 4] {
@@ -278,7 +278,10 @@ pub async fn a_deleted_certificate_can_come_back(registry: &dyn Registry) {
     .await;
     commit(registry, |tx| tx.delete_certificate(id(1), true)).await;
     assert_eq!(registry.certificate_records(id(1)).await.unwrap(), [failure(1, "a")]);
-    assert_eq!(registry.records(PageRequest::first(9)).await.unwrap().items, [failure(1, "a")]);
+    assert_eq!(
+        registry.records(&RecordFilter::default(), PageRequest::first(9)).await.unwrap().items,
+        [failure(1, "a")]
+    );
     commit(registry, |tx| tx.record(failure(1, "a"))).await;
 
     let twin = Certificate { signed_part: pending(1).signed_part, ..pending(3) };

@@ -5,7 +5,7 @@ use landfall_events::Event;
 use landfall_model::{EventConfigurations, EventType};
 
 use super::samples::{
-    CA, LATER, NOW, account, ca_certificate, event, pending, plan, thing, thing_event, thing_type,
+    CA, LATER, NOW, ca_certificate, event, pending, plan, scope, thing, thing_event, thing_type,
 };
 use crate::{Conflict, EventId, PendingEvent, Registry};
 
@@ -104,7 +104,7 @@ pub async fn a_registration_tells_what_it_creates(registry: &dyn Registry) {
     commit(registry, |tx| tx.insert_ca_certificate(ca_certificate(CA))).await;
     commit(registry, |tx| {
         tx.insert_certificate(pending(1));
-        tx.provision(&plan(1), &account(), NOW);
+        tx.provision(&plan(1), &scope(), NOW);
     })
     .await;
     assert_eq!(registry.pending_events(None, 9).await.unwrap(), [], "nothing is switched on");
@@ -115,7 +115,7 @@ pub async fn a_registration_tells_what_it_creates(registry: &dyn Registry) {
     for plan in [plan(2), other_type] {
         commit(registry, |tx| {
             tx.insert_certificate(pending(if plan.certificate == super::samples::id(2) { 2 } else { 3 }));
-            tx.provision(&plan, &account(), NOW);
+            tx.provision(&plan, &scope(), NOW);
         })
         .await;
     }

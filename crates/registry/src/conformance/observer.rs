@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use landfall_model::{EventType, Principal};
 
-use super::samples::{CA, LATER, NOW, account, ca_certificate, event, id, pending, plan, thing, thing_event};
+use super::samples::{CA, LATER, NOW, ca_certificate, event, id, pending, plan, scope, thing, thing_event};
 use super::{Pending, commit, conflict, together};
 use crate::{
     Change, CommitError, CommitObserver, Committed, Conflict, PendingEvent, Registry, ThingChange,
@@ -153,7 +153,7 @@ pub async fn events_are_told_as_they_are_stored(registry: &dyn Registry) {
     registration.append(event(1));
     registration.append(thing_event("off"));
     registration.configure_events(vec![(EventType::Thing, true), (EventType::ThingType, true)], NOW);
-    registration.provision(&plan(1), &account(), LATER);
+    registration.provision(&plan(1), &scope(), LATER);
     let committed = registry.commit(registration).await.unwrap();
     let waiting = registry.pending_events(None, 9).await.unwrap();
     let topics: Vec<_> = waiting.iter().map(|event| event.topic.as_str()).collect();

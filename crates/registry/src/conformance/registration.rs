@@ -5,17 +5,17 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use landfall_model::{
-    AttachedThing, AutoRegistration, CaStatus, CertificateStatus, PlannedThing, PolicyVersionId, Principal,
-    RegistrationPlan, RegistryView, Thing, ThingPrincipalType, ThingType, UnixTime,
+    AttachedThing, AutoRegistration, CaStatus, CertificateStatus, OutcomeKind, PlannedThing, PolicyVersionId,
+    Principal, RegistrationPlan, RegistryView, Thing, ThingPrincipalType, ThingType, UnixTime,
 };
 
 use super::samples::{
-    CA, LATER, NOW, account, attributes, ca_certificate, ca_id, certificate, event, failure, group_name, id,
-    pending, plan, policy, policy_name, policy_version, success, thing, thing_group, thing_name, thing_type,
-    type_name, version_id,
+    CA, LATER, NOW, activated, attributes, ca_certificate, ca_id, certificate, event, failure, group_name,
+    id, pending, plan, policy, policy_name, policy_version, scope, success, thing, thing_group, thing_name,
+    thing_type, type_name, version_id,
 };
 use super::{assert_pages, commit, conflict, together};
-use crate::{Committed, Conflict, Expectation, PageRequest, Registry, Transaction};
+use crate::{Committed, Conflict, Expectation, PageRequest, RecordFilter, Registry, Transaction};
 
 /// What is not registered is not in the view, each part for itself.
 pub async fn a_view_of_nothing_is_empty(registry: &dyn Registry) {
@@ -40,7 +40,7 @@ pub async fn the_commit_that_activates_returns_the_principal(registry: &dyn Regi
     register.register(pending(1), CA);
     assert_eq!(registry.commit(register).await.unwrap(), Committed::default());
     let mut provision = Transaction::new();
-    provision.provision(&plan(1), &account(), NOW);
+    provision.provision(&plan(1), &scope(), NOW);
     let activated = registry.commit(provision).await.unwrap().activated;
     assert!(activated.as_ref().is_some_and(|principal| principal.things.len() == 1));
     assert_eq!(activated, registry.view(id(1), CA).await.unwrap().principal);
@@ -246,11 +246,7 @@ pub async fn a_plan_creates_and_activates(registry: &dyn Registry) {
     for number in 1..=2 {
         commit(registry, |tx| {
             tx.register(pending(number), CA);
-            tx.provision(
-                &plan(number),
-                &account(),
-                UnixTime::from_millis(NOW.as_millis() + i64::from(number)),
-            );
+            tx.provision(&plan(number), &scope(), UnixTime::from_millis(NOW.as_millis() + i64::from(number)));
             tx.append(event(number));
             tx.record(success(number));
         })
@@ -298,8 +294,8 @@ pub async fn a_plan_joins_a_thing(registry: &dyn Registry) {
         (1..=2).for_each(|number| tx.insert_certificate(pending(number)));
     })
     .await;
-    commit(registry, |tx| tx.provision(&plan_to_join(1, "t", &[]), &account(), LATER)).await;
-    commit(registry, |tx| tx.provision(&plan_to_join(2, "t", &[1]), &account(), LATER)).await;
+    commit(registry, |tx| tx.provision(&plan_to_join(1, "t", &[]), &scope(), LATER)).await;
+    commit(registry, |tx| tx.provision(&plan_to_join(2, "t", &[1]), &scope(), LATER)).await;
     let view = registry.thing_view(&thing_name("t")).await.unwrap().unwrap();
     assert_eq!(view.principals, [(id(2), Some(CA)), (id(1), Some(CA))], "by id: they descend");
     assert_eq!(view.thing, thing("t"));
@@ -315,7 +311,7 @@ pub async fn a_plan_joins_a_thing(registry: &dyn Registry) {
         tx.attach_thing(id(3), thing_name("u"));
     })
     .await;
-    commit(registry, |tx| tx.provision(&plan_to_join(3, "u", &[3]), &account(), LATER)).await;
+    commit(registry, |tx| tx.provision(&plan_to_join(3, "u", &[3]), &scope(), LATER)).await;
     let principal = registry.view(id(3), CA).await.unwrap().principal.unwrap();
     assert_eq!((principal.things.len(), principal.policies.len()), (1, 1));
 }
@@ -336,7 +332,7 @@ pub async fn a_stale_plan_changes_nothing(registry: &dyn Registry) {
         (plan_to_join(1, "gone", &[]), Conflict::ThingNotFound(thing_name("gone"))),
         (plan(3), Conflict::CertificateNotFound(id(3))),
     ] {
-        conflict(registry, expected, |tx| tx.provision(&plan, &account(), LATER)).await;
+        conflict(registry, expected, |tx| tx.provision(&plan, &scope(), LATER)).await;
         assert_eq!(registry.certificate(id(1)).await.unwrap(), Some(pending(1)));
         assert_eq!(registry.thing_type(&type_name("sensor-device")).await.unwrap(), None);
         assert_eq!(registry.policy(&policy_name("iot-access-policy")).await.unwrap(), None);
@@ -355,7 +351,7 @@ pub async fn a_plan_breaks_no_rule(registry: &dyn Registry) {
     })
     .await;
     let deprecated = Conflict::ThingTypeDeprecated(kind.name.clone());
-    conflict(registry, deprecated, |tx| tx.provision(&plan(1), &account(), LATER)).await;
+    conflict(registry, deprecated, |tx| tx.provision(&plan(1), &scope(), LATER)).await;
     assert_eq!(registry.certificate(id(1)).await.unwrap(), Some(pending(1)));
     let deprecated = ThingType { deprecated_at: Some(LATER), ..kind };
     commit(registry, |tx| {
@@ -363,9 +359,9 @@ pub async fn a_plan_breaks_no_rule(registry: &dyn Registry) {
         tx.attach_thing_as(ThingPrincipalType::Exclusive, id(2), thing_name("t"));
     })
     .await;
-    commit(registry, |tx| tx.provision(&plan(1), &account(), LATER)).await;
+    commit(registry, |tx| tx.provision(&plan(1), &scope(), LATER)).await;
     let exclusive = Conflict::CertificateExclusive { certificate: id(2), thing: thing_name("t") };
-    conflict(registry, exclusive, |tx| tx.provision(&plan(2), &account(), LATER)).await;
+    conflict(registry, exclusive, |tx| tx.provision(&plan(2), &scope(), LATER)).await;
     assert_eq!(registry.thing(plan(2).thing_name()).await.unwrap(), None);
 }
 
@@ -376,7 +372,7 @@ pub async fn a_plan_is_carried_out_once(registry: &dyn Registry) {
     {
         commit(registry, |tx| tx.insert_certificate(certificate(number, Some(CA), status))).await;
         let expected = Conflict::CertificateNotPending(id(number));
-        conflict(registry, expected, |tx| tx.provision(&plan(number), &account(), LATER)).await;
+        conflict(registry, expected, |tx| tx.provision(&plan(number), &scope(), LATER)).await;
         assert_eq!(registry.thing(plan(number).thing_name()).await.unwrap(), None);
     }
 }
@@ -444,17 +440,70 @@ pub async fn a_log_goes_on_when_its_certificate_is_registered(registry: &dyn Reg
     }
     let expected = [counted, twice, failure(1, "a"), success(1)];
     assert_eq!(registry.certificate_records(id(1)).await.unwrap(), expected);
-    assert_eq!(registry.records(PageRequest::first(9)).await.unwrap().items, expected);
+    assert_eq!(
+        registry.records(&RecordFilter::default(), PageRequest::first(9)).await.unwrap().items,
+        expected
+    );
 }
 
 /// The listing has every certificate's records, registered or not, in the order in which they were added.
 pub async fn records_are_listed_by_page(registry: &dyn Registry) {
-    let all = [failure(3, "a"), success(1), failure(2, "a"), success(4), failure(3, "b")];
+    let all = [
+        failure(3, "a"),
+        success(1),
+        failure(2, "a"),
+        success(4),
+        failure(3, "b"),
+        activated(1),
+        activated(6),
+    ];
     commit(registry, |tx| tx.insert_certificate(pending(1))).await;
     for record in &all {
         commit(registry, |tx| tx.record(record.clone())).await;
     }
-    assert_pages(&all, |page| registry.records(page)).await;
+    let every = RecordFilter::default();
+    assert_pages(&all, |page| registry.records(&every, page)).await;
+}
+
+/// The listing has the records for which the whole filter holds. A record is of the time from its first attempt to its last.
+pub async fn records_are_filtered(registry: &dyn Registry) {
+    let mut all = Vec::new();
+    for number in 0..60_u32 {
+        let position = number as usize;
+        let mut record = match number % 4 {
+            0 => success(number),
+            1 => activated(number),
+            2 => failure(number, "a"),
+            _ => failure(number, "b"),
+        };
+        record.ca = [CA, ca_id(2)][position / 4 % 2];
+        record.first_at = UnixTime::from_secs((number / 8).into());
+        record.last_at = UnixTime::from_secs((number / 8 + number % 3).into());
+        all.push(record);
+    }
+    for record in &all {
+        commit(registry, |tx| tx.record(record.clone())).await;
+    }
+    let outcomes = [None].into_iter().chain(OutcomeKind::ALL.map(Some));
+    let codes = [None, Some("a"), Some("b"), Some("c"), Some("")].map(|code| code.map(str::to_owned));
+    let mut found = 0;
+    for outcome in outcomes {
+        for ca in [None, Some(CA), Some(ca_id(2)), Some(ca_id(3))] {
+            for code in &codes {
+                for (since, until) in
+                    [(None, None), (Some(3), None), (None, Some(3)), (Some(3), Some(4)), (Some(9), Some(1))]
+                {
+                    let [since, until] = [since, until].map(|at| at.map(UnixTime::from_secs));
+                    let filter = RecordFilter { outcome, ca, code: code.clone(), since, until };
+                    let expected: Vec<_> =
+                        all.iter().filter(|record| filter.matches(record)).cloned().collect();
+                    found += usize::from(!expected.is_empty());
+                    assert_pages(&expected, |page| registry.records(&filter, page)).await;
+                }
+            }
+        }
+    }
+    assert!(found > 60, "{found} filters let something through");
 }
 
 /// Lets the other futures of the same task have their turn.

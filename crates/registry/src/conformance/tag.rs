@@ -3,22 +3,23 @@
 use landfall_model::{CaCertificate, CaStatus, Tag, TagKey, TaggedResource, ThingType};
 
 use super::samples::{
-    CA, LATER, billing_group, billing_name, ca_certificate, group_name, policy, policy_name, tag,
-    thing_group, thing_type, type_name,
+    CA, LATER, billing_group, billing_name, ca_certificate, group_name, policy, policy_name, rule_name, tag,
+    thing_group, thing_type, topic_rule, type_name,
 };
 use super::{commit, conflict};
 use crate::{Conflict, Registry, Transaction};
 
 /// One resource of each kind, with the conflict when it does not exist.
-fn resources() -> [(TaggedResource, Conflict); 5] {
+fn resources() -> [(TaggedResource, Conflict); 6] {
     let (billing, kind) = (billing_name("n"), type_name("n"));
-    let (policy, group) = (policy_name("n"), group_name("n"));
+    let (policy, group, rule) = (policy_name("n"), group_name("n"), rule_name("n"));
     [
         (TaggedResource::BillingGroup(billing.clone()), Conflict::BillingGroupNotFound(billing)),
         (TaggedResource::CaCertificate(CA), Conflict::CaCertificateNotFound(CA)),
         (TaggedResource::Policy(policy.clone()), Conflict::PolicyNotFound(policy)),
         (TaggedResource::ThingGroup(group.clone()), Conflict::ThingGroupNotFound(group)),
         (TaggedResource::ThingType(kind.clone()), Conflict::ThingTypeNotFound(kind)),
+        (TaggedResource::TopicRule(rule.clone()), Conflict::TopicRuleNotFound(rule)),
     ]
 }
 
@@ -29,6 +30,7 @@ fn insert_all(tx: &mut Transaction) {
     tx.insert_policy(policy("n", "{}"));
     tx.insert_thing_group(thing_group("n", None));
     tx.insert_thing_type(ThingType { deprecated_at: Some(LATER), ..thing_type("n", &[]) });
+    tx.create_topic_rule(topic_rule("n"));
 }
 
 fn delete_all(tx: &mut Transaction) {
@@ -37,6 +39,7 @@ fn delete_all(tx: &mut Transaction) {
     tx.delete_policy(policy_name("n"));
     tx.delete_thing_group(group_name("n"), thing_group("n", None).id, 1);
     tx.delete_thing_type(ThingType { deprecated_at: Some(LATER), ..thing_type("n", &[]) });
+    tx.delete_topic_rule(rule_name("n"));
 }
 
 fn keys(keys: &[&str]) -> Vec<TagKey> {

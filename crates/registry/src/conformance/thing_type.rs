@@ -55,11 +55,17 @@ pub async fn a_thing_type_is_inserted_once(registry: &dyn Registry) {
 /// The event of a type is appended when that is created, and only then.
 pub async fn a_created_thing_type_is_told(registry: &dyn Registry) {
     let on = landfall_model::EventType::ALL.map(|event_type| (event_type, true)).to_vec();
-    commit(registry, |tx| tx.ensure_thing_type_and_tell(thing_type("off", &[]), thing_event("off"))).await;
+    commit(registry, |tx| {
+        tx.ensure_thing_type_and_tell(thing_type("off", &[]), Vec::new(), thing_event("off"))
+    })
+    .await;
     assert_eq!(registry.event_configurations().await.unwrap(), EventConfigurations::default());
     commit(registry, |tx| tx.configure_events(on, NOW)).await;
     for name in ["off", "t", "t", "u"] {
-        commit(registry, |tx| tx.ensure_thing_type_and_tell(thing_type(name, &[]), thing_event(name))).await;
+        commit(registry, |tx| {
+            tx.ensure_thing_type_and_tell(thing_type(name, &[]), Vec::new(), thing_event(name))
+        })
+        .await;
     }
     let told = registry.pending_events(None, 9).await.unwrap();
     let topics: Vec<_> = told.into_iter().map(|event| event.topic).collect();

@@ -7,7 +7,7 @@ use super::samples::{
     thing_type, type_name,
 };
 use super::{Pending, assert_conflict, commit, conflict, poll_once, together};
-use crate::{CommitError, Committed, Conflict, PageRequest, Registry, Transaction};
+use crate::{CommitError, Committed, Conflict, PageRequest, RecordFilter, Registry, Transaction};
 
 /// Nothing to do is done.
 pub async fn a_transaction_without_changes_succeeds(registry: &dyn Registry) {
@@ -73,7 +73,10 @@ pub async fn a_conflict_at_the_end_leaves_nothing(registry: &dyn Registry) {
     assert_eq!(registry.things(&Default::default(), everything).await.unwrap().items, [thing("there")]);
     assert_eq!(registry.thing_principals(&thing_name("there"), None, everything).await.unwrap().items, []);
     assert_eq!(registry.pending_events(None, 9).await.unwrap(), events);
-    assert_eq!(registry.records(everything).await.unwrap().items, [failure(1, "first")]);
+    assert_eq!(
+        registry.records(&RecordFilter::default(), everything).await.unwrap().items,
+        [failure(1, "first")]
+    );
 }
 
 /// Of transactions that wait together, those that conflict fail and all others are carried out.

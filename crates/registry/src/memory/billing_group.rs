@@ -42,11 +42,15 @@ impl State {
 
     pub(super) fn apply_billing_group(&mut self, change: &BillingGroupChange) -> Result<(), Conflict> {
         match change {
+            BillingGroupChange::Ensure { group, tags } => {
+                if !self.insert_billing_group(group) {
+                    return Ok(());
+                }
+                self.set_tags(&TaggedResource::BillingGroup(group.name.clone()), tags)
+            }
             BillingGroupChange::Insert(group) => {
-                let name = group.name.clone();
-                let inserted =
-                    self.billing_groups.insert_unless_there(&mut self.row_ids, name.clone(), group.clone());
-                inserted.then_some(()).ok_or(Conflict::BillingGroupExists(name))
+                let inserted = self.insert_billing_group(group);
+                inserted.then_some(()).ok_or_else(|| Conflict::BillingGroupExists(group.name.clone()))
             }
             BillingGroupChange::Update(update) => {
                 let group = self.billing_group_in_version(&update.name, update.id, update.version)?;
@@ -69,6 +73,18 @@ impl State {
                 self.find_thing_mut(thing)?.billing_group = Some(group.clone());
                 Ok(())
             }
+            BillingGroupChange::EnsureThing { group, thing } => {
+                self.find_billing_group(group)?;
+                match &mut self.find_thing_mut(thing)?.billing_group {
+                    Some(other) if other != group => {
+                        Err(Conflict::ThingInBillingGroup { thing: thing.clone(), group: other.clone() })
+                    }
+                    place => {
+                        *place = Some(group.clone());
+                        Ok(())
+                    }
+                }
+            }
             BillingGroupChange::RemoveThing { group, thing } => {
                 self.find_billing_group(group)?;
                 let thing = self.find_thing_mut(thing)?;
@@ -78,6 +94,11 @@ impl State {
                 Ok(())
             }
         }
+    }
+
+    /// Whether it was inserted.
+    fn insert_billing_group(&mut self, group: &BillingGroup) -> bool {
+        self.billing_groups.insert_unless_there(&mut self.row_ids, group.name.clone(), group.clone())
     }
 
     fn billing_group_in_version(

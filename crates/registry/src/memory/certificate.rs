@@ -163,6 +163,7 @@ impl State {
             return Err(Conflict::CertificateHasPolicies(id));
         }
         self.policies_of.retain(|(of, _)| *of != target);
+        self.registration_jobs.remove(&id);
         self.certificates.remove(&id);
         Ok(())
     }

@@ -109,9 +109,11 @@ impl State {
 
     pub(super) fn apply_policy(&mut self, change: &PolicyChange) -> Result<(), Conflict> {
         match change {
-            PolicyChange::Ensure(policy) => {
-                self.insert_policy(policy);
-                Ok(())
+            PolicyChange::Ensure { policy, tags } => {
+                if !self.insert_policy(policy) {
+                    return Ok(());
+                }
+                self.set_tags(&TaggedResource::Policy(policy.name.clone()), tags)
             }
             PolicyChange::Insert(policy) => {
                 let inserted = self.insert_policy(policy);

@@ -3,7 +3,7 @@ use landfall_model::{CaCertificateId, CertificateId, Outcome, RegistrationRecord
 
 use super::MemoryRegistry;
 use super::state::State;
-use crate::{Page, PageRequest, Registrations, StorageError};
+use crate::{Page, PageRequest, RecordFilter, Registrations, StorageError};
 
 #[async_trait]
 impl Registrations for MemoryRegistry {
@@ -24,8 +24,12 @@ impl Registrations for MemoryRegistry {
         Ok(self.state().records.rows().filter(|record| record.certificate == id).cloned().collect())
     }
 
-    async fn records(&self, page: PageRequest) -> Result<Page<RegistrationRecord>, StorageError> {
-        Ok(self.state().records.page(page, |_| true))
+    async fn records(
+        &self,
+        filter: &RecordFilter,
+        page: PageRequest,
+    ) -> Result<Page<RegistrationRecord>, StorageError> {
+        Ok(self.state().records.page(page, |record| filter.matches(record)))
     }
 }
 
@@ -38,7 +42,7 @@ impl State {
                 last.last_at = record.last_at;
                 last.duration_us = record.duration_us;
             }
-            (_, Outcome::Success { .. } | Outcome::Failure(_)) => {
+            (_, Outcome::Success { .. } | Outcome::Activated { .. } | Outcome::Failure(_)) => {
                 let key = self.row_ids.next();
                 self.records.insert_unless_there(&mut self.row_ids, key, record.clone());
             }

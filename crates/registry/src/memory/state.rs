@@ -2,14 +2,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use landfall_model::{
     AutoRegistration, BillingGroup, BillingGroupName, CaCertificate, CaCertificateId, CaStatus, Certificate,
-    CertificateId, EventConfigurations, LogLevel, LogTarget, LoggingOptions, PolicyName, PolicyTarget,
-    RegistrationCode, RegistrationRecord, TagKey, TagValue, TaggedResource, Thing, ThingGroup,
-    ThingGroupName, ThingName, ThingPrincipalType, ThingType, ThingTypeName, V2LoggingOptions,
+    CertificateId, Delivery, DeliveryId, DestinationId, EventConfigurations, EventSourceMapping, Function,
+    FunctionName, GreengrassId, GreengrassServiceRole, LayerName, LogLevel, LogSinkName, LogTarget,
+    LoggingOptions, MappingId, PolicyName, PolicyTarget, RegistrationCode, RegistrationJob,
+    RegistrationRecord, RuleName, TagKey, TagValue, TaggedResource, Thing, ThingGroup, ThingGroupName,
+    ThingName, ThingPrincipalType, ThingType, ThingTypeName, TopicRule, TopicRuleDestination,
+    V2LoggingOptions,
 };
 
+use super::greengrass::GreengrassRow;
+use super::layer::LayerRow;
 use super::policy::PolicyRow;
 use super::table::{RowIds, Table};
-use crate::{Change, Conflict, Expectation, PendingEvent};
+use crate::{Change, Conflict, Cursor, Expectation, PendingEvent};
 
 /// All that is registered.
 #[derive(Clone, Default)]
@@ -24,10 +29,20 @@ pub(super) struct State {
     pub(super) policies: Table<PolicyName, PolicyRow>,
     /// Keyed by a row id of its own: records have no name.
     pub(super) records: Table<i64, RegistrationRecord>,
+    pub(super) registration_jobs: Table<CertificateId, RegistrationJob>,
+    pub(super) topic_rules: Table<RuleName, TopicRule>,
+    pub(super) destinations: Table<DestinationId, TopicRuleDestination>,
+    pub(super) deliveries: Table<DeliveryId, Delivery>,
+    pub(super) functions: Table<FunctionName, Function>,
+    pub(super) greengrass: Table<GreengrassId, GreengrassRow>,
+    pub(super) greengrass_service_role: Option<GreengrassServiceRole>,
+    pub(super) layers: Table<LayerName, LayerRow>,
+    pub(super) event_source_mappings: Table<MappingId, EventSourceMapping>,
     pub(super) v2_logging_levels: Table<LogTarget, (LogTarget, LogLevel)>,
     pub(super) things_of: BTreeMap<(CertificateId, ThingName), ThingPrincipalType>,
     pub(super) groups_of: BTreeSet<(ThingName, ThingGroupName)>,
     pub(super) policies_of: BTreeSet<(PolicyTarget, PolicyName)>,
+    pub(super) log_sink_positions: BTreeMap<LogSinkName, Cursor>,
     pub(super) tags: HashMap<TaggedResource, BTreeMap<TagKey, TagValue>>,
     pub(super) registration_code: Option<RegistrationCode>,
     pub(super) event_configurations: EventConfigurations,
@@ -49,6 +64,11 @@ impl State {
                 self.event_configurations.update(changes, *at);
                 Ok(())
             }
+            Change::Delivery(change) => {
+                self.apply_delivery(change);
+                Ok(())
+            }
+            Change::Destination(change) => self.apply_destination(change),
             Change::DeleteRegistrationCode => {
                 self.registration_code = None;
                 Ok(())
@@ -61,21 +81,31 @@ impl State {
                 self.append(event);
                 Ok(())
             }
+            Change::EventSourceMapping(change) => self.apply_event_source_mapping(change),
             Change::EventsDelivered(last) => {
                 self.events.retain(|event| event.id > *last);
                 Ok(())
             }
             Change::Expect(expectation) => self.check(expectation),
+            Change::Function(change) => self.apply_function(change),
+            Change::Greengrass(change) => self.apply_greengrass(change),
+            Change::Layer(change) => self.apply_layer(change),
+            Change::LogSinkPosition { sink, position } => {
+                self.log_sink_positions.insert(*sink, *position);
+                Ok(())
+            }
             Change::Logging(change) => self.apply_logging(change),
             Change::Policy(change) => self.apply_policy(change),
             Change::Record(record) => {
                 self.record(record);
                 Ok(())
             }
+            Change::RegistrationJob(change) => self.apply_registration_job(change),
             Change::Tag(change) => self.apply_tag(change),
             Change::Thing(change) => self.apply_thing(change),
             Change::ThingGroup(change) => self.apply_thing_group(change),
             Change::ThingType(change) => self.apply_thing_type(change),
+            Change::TopicRule(change) => self.apply_topic_rule(change),
         }
     }
 

@@ -22,10 +22,7 @@ impl State {
         match change {
             TagChange::Set { resource, tags } => {
                 self.find_tagged(resource)?;
-                let known = self.tags.entry(resource.clone()).or_default();
-                known.extend(tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())));
-                let is_allowed = known.len() <= Tag::OF_RESOURCE_MAX;
-                is_allowed.then_some(()).ok_or_else(|| Conflict::TagsOfResource(resource.clone()))
+                self.set_tags(resource, tags)
             }
             TagChange::Remove { resource, keys } => {
                 self.find_tagged(resource)?;
@@ -35,6 +32,17 @@ impl State {
                 Ok(())
             }
         }
+    }
+
+    /// Sets tags of a resource that exists.
+    pub(super) fn set_tags(&mut self, resource: &TaggedResource, tags: &[Tag]) -> Result<(), Conflict> {
+        if tags.is_empty() {
+            return Ok(());
+        }
+        let known = self.tags.entry(resource.clone()).or_default();
+        known.extend(tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())));
+        let is_allowed = known.len() <= Tag::OF_RESOURCE_MAX;
+        is_allowed.then_some(()).ok_or_else(|| Conflict::TagsOfResource(resource.clone()))
     }
 
     fn find_tagged(&self, resource: &TaggedResource) -> Result<(), Conflict> {
@@ -53,6 +61,9 @@ impl State {
             }
             TaggedResource::ThingType(name) => {
                 (self.thing_types.contains(name), Conflict::ThingTypeNotFound(name.clone()))
+            }
+            TaggedResource::TopicRule(name) => {
+                (self.topic_rules.contains(name), Conflict::TopicRuleNotFound(name.clone()))
             }
         };
         exists.then_some(()).ok_or(conflict)

@@ -1,13 +1,15 @@
 use async_trait::async_trait;
+use landfall_events::{Event, Relation, ThingGroupMembership};
 use landfall_model::{
-    PolicyTarget, TaggedResource, ThingGroup, ThingGroupId, ThingGroupName, ThingGroupView, ThingName,
+    PolicyTarget, Scope, TaggedResource, ThingGroup, ThingGroupId, ThingGroupName, ThingGroupView, ThingName,
+    UnixTime,
 };
 
 use super::MemoryRegistry;
 use super::state::State;
 use crate::{
-    Conflict, Page, PageRequest, StorageError, ThingGroupChange, ThingGroupFilter, ThingGroupPlace,
-    ThingGroups,
+    Conflict, Page, PageRequest, RootThingGroup, StorageError, ThingGroupChange, ThingGroupFilter,
+    ThingGroupPlace, ThingGroups,
 };
 
 #[async_trait]
@@ -77,6 +79,7 @@ impl State {
 
     pub(super) fn apply_thing_group(&mut self, change: &ThingGroupChange) -> Result<(), Conflict> {
         match change {
+            ThingGroupChange::Ensure(group) => self.ensure_thing_group(group),
             ThingGroupChange::Insert(group) => self.insert_thing_group(group),
             ThingGroupChange::Update(update) => {
                 let group = self.thing_group_in_version(&update.name, update.id, update.version)?;
@@ -90,6 +93,9 @@ impl State {
                 self.delete_thing_group(name)
             }
             ThingGroupChange::AddThing { group, thing } => self.add_thing(group, thing),
+            ThingGroupChange::EnsureThing { group, thing, scope, at } => {
+                self.ensure_thing_in_group(group, thing, scope, *at)
+            }
             ThingGroupChange::RemoveThing { group, thing } => {
                 self.find_thing_group(group)?;
                 self.find_thing(thing)?;
@@ -150,6 +156,15 @@ impl State {
         Ok(())
     }
 
+    fn ensure_thing_group(&mut self, group: &RootThingGroup) -> Result<(), Conflict> {
+        let name = group.name.clone();
+        if !self.thing_groups.insert_unless_there(&mut self.row_ids, name.clone(), group.group()) {
+            return Ok(());
+        }
+        self.append(&group.event());
+        self.set_tags(&TaggedResource::ThingGroup(name), &group.tags)
+    }
+
     fn thing_group_in_version(
         &mut self,
         name: &ThingGroupName,
@@ -171,6 +186,30 @@ impl State {
         self.groups_of.retain(|(_, group)| group != name);
         self.tags.remove(&TaggedResource::ThingGroup(name.clone()));
         self.thing_groups.remove(name);
+        Ok(())
+    }
+
+    fn ensure_thing_in_group(
+        &mut self,
+        group: &ThingGroupName,
+        thing: &ThingName,
+        scope: &Scope,
+        at: UnixTime,
+    ) -> Result<(), Conflict> {
+        let (group_id, thing_id) = (self.find_thing_group(group)?.id, self.find_thing(thing)?.id);
+        if self.groups(thing).any(|of| of == group || self.is_below(of, group)) {
+            return Ok(());
+        }
+        self.add_thing(group, thing)?;
+        self.append(&Event::ThingGroupMembership(ThingGroupMembership {
+            operation: Relation::Added,
+            group: group.clone(),
+            group_id,
+            thing: thing.clone(),
+            thing_id,
+            scope: scope.clone(),
+            at,
+        }));
         Ok(())
     }
 

@@ -23,11 +23,12 @@ impl State {
 
     pub(super) fn apply_thing_type(&mut self, change: &ThingTypeChange) -> Result<(), Conflict> {
         match change {
-            ThingTypeChange::Ensure(thing_type, event) => {
-                if self.insert_thing_type(thing_type) {
-                    event.iter().for_each(|event| self.append(event));
+            ThingTypeChange::Ensure { thing_type, tags, event } => {
+                if !self.insert_thing_type(thing_type) {
+                    return Ok(());
                 }
-                Ok(())
+                event.iter().for_each(|event| self.append(event));
+                self.set_tags(&TaggedResource::ThingType(thing_type.name.clone()), tags)
             }
             ThingTypeChange::Insert(thing_type) => {
                 let inserted = self.insert_thing_type(thing_type);
