@@ -315,6 +315,11 @@ impl ParsedCertificate {
         self.extensions.key_usage.is_none_or(|usage| usage.certificate_signing)
     }
 
+    /// Whether its key may sign revocation lists: keyUsage is absent or has cRLSign.
+    pub fn may_sign_revocation_lists(&self) -> bool {
+        self.extensions.key_usage.is_none_or(|usage| usage.revocation_list_signing)
+    }
+
     /// Whether its key may sign a handshake: keyUsage is absent or has digitalSignature.
     pub fn may_sign_handshakes(&self) -> bool {
         self.extensions.key_usage.is_none_or(|usage| usage.digital_signature)

@@ -28,6 +28,7 @@ pub(crate) struct BasicConstraints {
 pub(crate) struct KeyUsage {
     pub(crate) digital_signature: bool,
     pub(crate) certificate_signing: bool,
+    pub(crate) revocation_list_signing: bool,
 }
 
 impl Extensions {
@@ -131,7 +132,7 @@ fn read_key_id(value: &Tlv<'_>) -> Result<Box<[u8]>, Malformed> {
     extension_content(value, TAG_OCTET_STRING, "a subjectKeyIdentifier").map(|content| content.value.into())
 }
 
-fn read_authority_key_id(value: &Tlv<'_>) -> Result<Option<Box<[u8]>>, Malformed> {
+pub(crate) fn read_authority_key_id(value: &Tlv<'_>) -> Result<Option<Box<[u8]>>, Malformed> {
     let content = extension_content(value, TAG_SEQUENCE, "an authorityKeyIdentifier")?;
     // The issuer's name and serial number may follow; a path is built by names and keys alone.
     Ok(content.open()?.optional(TAG_IMPLICIT_0)?.map(|key_id| key_id.value.into()))
@@ -169,7 +170,11 @@ fn read_key_usage(value: &Tlv<'_>) -> Result<KeyUsage, Malformed> {
         [0] => 0,
         _ => return Err(Malformed { what: "keyUsage", offset: content.range.start }),
     };
-    Ok(KeyUsage { digital_signature: bits & 0x80 != 0, certificate_signing: bits & 0x04 != 0 })
+    Ok(KeyUsage {
+        digital_signature: bits & 0x80 != 0,
+        certificate_signing: bits & 0x04 != 0,
+        revocation_list_signing: bits & 0x02 != 0,
+    })
 }
 
 fn read_purposes(value: &Tlv<'_>) -> Result<Vec<Box<str>>, Malformed> {

@@ -16,6 +16,7 @@ mod attribute_type;
 mod certificate;
 mod chain;
 mod chain_error;
+mod crl;
 mod der_reader;
 mod extensions;
 mod issue;
@@ -45,6 +46,7 @@ pub use certificate::{
 };
 pub use chain::{CHAIN_CERTIFICATES_MAX, PATHS_MAX, PresentedChain, Trust, VerifiedChain, verify};
 pub use chain_error::ChainError;
+pub use crl::{CRL_BYTES_MAX, CRLS_PER_FILE_MAX, CrlError, CrlIssuerError, RevocationList};
 pub use issue::{
     DeviceRequest, DeviceTerms, IssueError, IssuedKey, Issuer, SerialNumber, ServerRequest, validity_of_aws,
     validity_of_days,

@@ -2,7 +2,7 @@ use landfall_model::{
     CaCertificateId, Certificate, CertificateDer, CertificateId, CertificateMode, CertificateStatus,
     CreationId, DistinguishedName, SignedPart, UnixTime, Validity,
 };
-use landfall_pki::{Trust, VerifiedChain};
+use landfall_pki::{CertificateError, ParsedCertificate, Trust, VerifiedChain};
 
 /// A certificate that asks to be provisioned: all that names, types and attributes are made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,28 @@ impl Applicant {
             validity: chain.validity(),
             signed_part: SignedPart::from_sha256(chain.certificate().signed_part_sha256()),
             der: chain.der().clone(),
+        })
+    }
+
+    /// The applicant of a certificate that is registered already, with the CA certificate that issued it: its chain was verified
+    /// when it was registered.
+    ///
+    /// # Errors
+    /// The certificate cannot be read.
+    pub fn from_certificate(
+        certificate: &Certificate,
+        ca: CaCertificateId,
+    ) -> Result<Self, CertificateError> {
+        let parsed = ParsedCertificate::from_der(certificate.der.as_bytes())?;
+        Ok(Self {
+            certificate: certificate.id,
+            ca,
+            mode: certificate.mode,
+            subject: parsed.subject().clone(),
+            issuer: parsed.issuer().clone(),
+            validity: certificate.validity,
+            signed_part: certificate.signed_part,
+            der: certificate.der.clone(),
         })
     }
 

@@ -8,16 +8,24 @@
 mod admission;
 mod applicant;
 mod facts;
+mod grouping;
+mod interceptor;
 mod plan;
 mod refusal;
 mod settings;
+mod settings_set;
 mod subject;
 mod template;
 
 pub use admission::{Admission, InactiveCaDevices, PinnedAdmission, decide, decide_pinned};
 pub use applicant::Applicant;
 pub use facts::{ConnectionFacts, DeviceFacts, is_of_connection, thing_of};
+pub use interceptor::{
+    Admits, AttributeChange, CREATION_ID_ATTRIBUTE, EntryKind, Interception, InterceptorKind,
+    InterceptorRequest, InterceptorSettings, Interceptors, ListSettings, OnFailure, Raised, apply_changes,
+};
 pub use plan::{plan, thing_name};
 pub use refusal::Refusal;
 pub use settings::{ExistingThing, IllegalCharacters, PolicyTopics, Settings, SettingsError, SettingsSource};
+pub use settings_set::{CaSettings, Registrar, Retries, SettingsSet};
 pub use template::TemplateProblem;

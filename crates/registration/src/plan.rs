@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use landfall_model::{
-    CertificateId, CreationId, DeviceType, InvalidName, PlannedPolicy, PlannedThing, PlannedThingType,
-    PolicyName, RegistrationPlan, ThingName, ThingTypeName, ThingView,
+    BillingGroupName, CertificateId, CreationId, DeviceType, GreengrassName, InvalidName,
+    PlannedGreengrassGroup, PlannedPolicy, PlannedThing, PlannedThingType, PolicyName, RegistrationPlan,
+    Thing, ThingName, ThingTypeName, ThingView,
 };
 
 use crate::settings::{self, ExistingThing, Settings};
@@ -36,11 +37,16 @@ pub fn plan(
     let type_name = settings.templates.render(settings::THING_TYPE_NAME, applicant)?;
     let type_name =
         ThingTypeName::parse(&type_name).map_err(|problem| invalid("the thing type name", problem))?;
+    let billing_group = settings.grouping.billing_group(&settings.templates, applicant)?;
     let thing = match thing {
         None => {
             PlannedThing::Create { name, attributes: subject::attributes(applicant, settings, creation_id)? }
         }
-        Some(view) => plan_join(applicant, settings.existing_thing, view)?,
+        Some(view) => {
+            let joined = plan_join(applicant, settings.existing_thing, view)?;
+            check_billing_group(&view.thing, billing_group.as_ref())?;
+            joined
+        }
     };
     Ok(RegistrationPlan {
         certificate: applicant.certificate,
@@ -54,7 +60,11 @@ pub fn plan(
             searchable_attributes: settings.searchable_attributes.clone(),
         },
         thing,
+        thing_groups: settings.grouping.thing_groups(&settings.templates, applicant)?,
+        billing_group,
         policy: plan_policy(applicant, settings, subject.device_type)?,
+        greengrass: plan_greengrass(applicant, settings, subject.device_type)?,
+        tags: settings.grouping.tags(&settings.templates, applicant)?,
     })
 }
 
@@ -82,6 +92,16 @@ fn plan_join(
     }
 }
 
+/// A thing keeps the billing group that it has.
+fn check_billing_group(thing: &Thing, planned: Option<&BillingGroupName>) -> Result<(), Refusal> {
+    match (&thing.billing_group, planned) {
+        (Some(group), Some(planned)) if group != planned => {
+            Err(Refusal::ThingInBillingGroup { thing: thing.name.clone(), group: group.clone() })
+        }
+        (Some(_) | None, Some(_) | None) => Ok(()),
+    }
+}
+
 fn plan_policy(
     applicant: &Arc<Applicant>,
     settings: &Settings,
@@ -94,6 +114,23 @@ fn plan_policy(
     let name = settings.templates.render(setting, applicant)?;
     let name = PolicyName::parse(&name).map_err(|problem| invalid("the policy name", problem))?;
     Ok(PlannedPolicy { name, document: Arc::clone(document) })
+}
+
+/// The group of a Greengrass core. Other devices have none, and what its name is made of need not be in their certificates.
+fn plan_greengrass(
+    applicant: &Arc<Applicant>,
+    settings: &Settings,
+    device_type: DeviceType,
+) -> Result<Option<PlannedGreengrassGroup>, Refusal> {
+    match device_type {
+        DeviceType::Iot => Ok(None),
+        DeviceType::Greengrass => {
+            let name = settings.templates.render(settings::GREENGRASS_GROUP_NAME, applicant)?;
+            let name = GreengrassName::parse(&name)
+                .map_err(|problem| invalid("the Greengrass group name", problem))?;
+            Ok(Some(PlannedGreengrassGroup { name, service_role: settings.greengrass_role.clone() }))
+        }
+    }
 }
 
 fn invalid(target: &'static str, problem: InvalidName) -> Refusal {
@@ -117,7 +154,7 @@ pub(crate) mod tests {
     const OTHER: CertificateId = CertificateId::from_sha256([4; 32]);
     const CREATION: CreationId = CreationId::from_bytes([9; 16]);
 
-    fn scope() -> Scope {
+    pub(crate) fn scope() -> Scope {
         Scope {
             account: AccountId::parse("000000000000").unwrap(),
             region: Region::parse("us-east-1").unwrap(),
@@ -142,6 +179,24 @@ pub(crate) mod tests {
         })
     }
 
+    /// The thing of the workshop's device, as it is there already.
+    fn view(
+        made_by: Option<CaCertificateId>,
+        principals: Vec<(CertificateId, Option<CaCertificateId>)>,
+    ) -> ThingView {
+        let thing = Thing {
+            name: ThingName::parse("thing-1234-5678-9123").unwrap(),
+            id: ThingId::from_bytes([8; 16]),
+            thing_type: None,
+            billing_group: None,
+            attributes: Attributes::default(),
+            version: 1,
+            made_by,
+            created_at: UnixTime::from_secs(0),
+        };
+        ThingView { thing, principals }
+    }
+
     fn with_serial(serial: &str) -> Arc<Applicant> {
         let mut fields = WORKSHOP;
         fields[0].1 = serial;
@@ -157,8 +212,11 @@ pub(crate) mod tests {
         assert_eq!(plan.policy.name.as_str(), "iot-access-policy");
         let mut greengrass = WORKSHOP;
         greengrass[1].1 = "greengrass";
+        assert_eq!(plan.greengrass, None);
         let plan = super::plan(&applicant(&greengrass), &settings, None, CREATION).unwrap();
         assert_eq!(plan.policy.name.as_str(), "greengrass-access-policy");
+        let group = plan.greengrass.unwrap();
+        assert_eq!((group.name.as_str(), group.service_role), ("1234-5678-9123-group", None));
     }
 
     #[test]
@@ -181,6 +239,29 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn only_a_core_needs_what_names_its_group() {
+        let source = SettingsSource {
+            greengrass_group_name: "<%= certificate.attributes.subject.postalCode %>-group".to_owned(),
+            greengrass_user_service_account_role: "arn:aws:iam::000000000000:role/core".to_owned(),
+            ..SettingsSource::default()
+        };
+        let settings = settings(&source);
+        let mut fields = WORKSHOP.to_vec();
+        assert_eq!(plan(&applicant(&fields), &settings, None, CREATION).unwrap().greengrass, None);
+        fields[1].1 = "greengrass";
+        let refusal = plan(&applicant(&fields), &settings, None, CREATION).unwrap_err();
+        insta::assert_snapshot!(refusal, @"the template of GreengrassGroupName cannot be rendered: `certificate.attributes.subject.postalCode` is undefined");
+        fields.push(("2.5.4.17", "10115"));
+        let group = plan(&applicant(&fields), &settings, None, CREATION).unwrap().greengrass.unwrap();
+        assert_eq!(group.name.as_str(), "10115-group");
+        assert_eq!(group.service_role.unwrap().as_str(), "arn:aws:iam::000000000000:role/core");
+        fields.retain(|(oid, _)| *oid != "2.5.4.17");
+        fields.push(("2.5.4.17", "\n"));
+        let refusal = plan(&applicant(&fields), &settings, None, CREATION).unwrap_err();
+        insta::assert_snapshot!(refusal, @r#"the Greengrass group name made from the certificate is not allowed: Greengrass name "\n-group" has the character '\n'; allowed are printable ASCII characters"#);
+    }
+
+    #[test]
     fn templates_see_the_certificate() {
         let source = SettingsSource {
             thing_name: "<%= certificate.awsAccountId %>-<%= certificate.attributes.issuer.CN %>-<%= certificate.certificateDescription.status %>".to_owned(),
@@ -188,6 +269,31 @@ pub(crate) mod tests {
         };
         let plan = plan(&applicant(&WORKSHOP), &settings(&source), None, CREATION).unwrap();
         assert_eq!(plan.thing_name().as_str(), "000000000000-root-PENDING_ACTIVATION");
+    }
+
+    #[test]
+    fn a_thing_that_exists_keeps_its_billing_group() {
+        let group = |name: &str| BillingGroupName::parse(name).unwrap();
+        let refused = Err("thing_in_billing_group");
+        for (has, planned, expected) in [
+            (None, "", Ok(None)),
+            (Some("a"), "", Ok(None)),
+            (None, "a", Ok(Some(group("a")))),
+            (Some("a"), "a", Ok(Some(group("a")))),
+            (Some("b"), "a", refused.clone()),
+        ] {
+            let mut view = view(Some(OURS), vec![(CERTIFICATE, Some(OURS))]);
+            view.thing.billing_group = has.map(group);
+            let source = SettingsSource { billing_group: planned.to_owned(), ..SettingsSource::default() };
+            let found = plan(&applicant(&WORKSHOP), &settings(&source), Some(&view), CREATION);
+            let found = found.map(|plan| plan.billing_group).map_err(|refusal| refusal.code());
+            assert_eq!(found, expected, "{has:?} {planned}");
+            // What is another CA's is kept from everyone, and nothing is said of it.
+            view.thing.made_by = Some(OTHER_CA);
+            view.principals.clear();
+            let refusal = plan(&applicant(&WORKSHOP), &settings(&source), Some(&view), CREATION).unwrap_err();
+            assert_eq!(refusal.code(), "thing_of_another_ca");
+        }
     }
 
     #[test]
@@ -207,18 +313,7 @@ pub(crate) mod tests {
             (None, vec![stranger], Join, Err("thing_of_another_ca")),
             (None, vec![unknown], Join, Err("thing_of_another_ca")),
         ] {
-            let name = ThingName::parse("thing-1234-5678-9123").unwrap();
-            let thing = Thing {
-                name,
-                id: ThingId::from_bytes([8; 16]),
-                thing_type: None,
-                billing_group: None,
-                attributes: Attributes::default(),
-                version: 1,
-                made_by,
-                created_at: UnixTime::from_secs(0),
-            };
-            let view = ThingView { thing, principals: principals.clone() };
+            let view = view(made_by, principals.clone());
             let source = SettingsSource { existing_thing: setting, ..SettingsSource::default() };
             let planned = plan(&applicant(&WORKSHOP), &settings(&source), Some(&view), CREATION);
             let found = match planned.as_ref().map(|plan| &plan.thing) {

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use landfall_model::{
-    CaCertificateId, CertificateId, InvalidName, PolicyTarget, Rejection, ThingName, ThingTypeName,
+    BillingGroupName, CaCertificateId, CertificateId, InvalidName, InvalidTag, PolicyTarget, Rejection,
+    TagKey, ThingGroup, ThingGroupName, ThingName, ThingTypeName,
 };
 use thiserror::Error;
 
@@ -34,6 +37,24 @@ pub enum Refusal {
     /// The certificate was set INACTIVE.
     #[error("the certificate is INACTIVE; set it to ACTIVE to let its device in")]
     Deactivated,
+    /// The registration was tried as often as it may be, and is a dead letter.
+    #[error(
+        "the registration was given up after {attempts} attempts; the last problem: {problem}; try it again with `landfall registrations retry`"
+    )]
+    GaveUp {
+        /// How many attempts failed.
+        attempts: u32,
+        /// Why the last one failed.
+        problem: Arc<str>,
+    },
+    /// An interceptor does not let the device in.
+    #[error("interceptor {interceptor} denied the device: {message}")]
+    InterceptorDenied {
+        /// Which one.
+        interceptor: Box<str>,
+        /// What it said.
+        message: String,
+    },
     /// A value from the certificate makes a name or an attribute that AWS IoT does not allow.
     #[error("{target} made from the certificate is not allowed: {problem}")]
     InvalidName {
@@ -41,6 +62,14 @@ pub enum Refusal {
         target: &'static str,
         /// What is wrong with it.
         problem: InvalidName,
+    },
+    /// A value from the certificate makes a tag that AWS does not allow.
+    #[error("the tag {:?} made from the certificate is not allowed: {problem}", key.as_str())]
+    InvalidTag {
+        /// Its key.
+        key: TagKey,
+        /// What is wrong with it.
+        problem: InvalidTag,
     },
     /// The subject lacks a field that a registration needs.
     #[error("the subject has no {field} ({oid}), which a registration needs; it has: {found}")]
@@ -67,6 +96,26 @@ pub enum Refusal {
         setting: Box<str>,
         /// What is wrong.
         problem: String,
+    },
+    /// The thing is in another billing group than the settings name.
+    #[error(
+        "thing {thing} has billing group {group}, which is not replaced; remove it from that, or name that in BillingGroup"
+    )]
+    ThingInBillingGroup {
+        /// The thing.
+        thing: ThingName,
+        /// The billing group that it has.
+        group: BillingGroupName,
+    },
+    /// The thing cannot come into all of its groups, as two of them have the same root.
+    #[error(
+        "thing {thing} is in thing group {group}, and no thing is in two groups of one root; remove it from that, or name one group of each root in ThingGroups"
+    )]
+    ThingInHierarchy {
+        /// The thing.
+        thing: ThingName,
+        /// The group that it is in.
+        group: ThingGroupName,
     },
     /// The thing belongs to a device of another CA certificate.
     #[error(
@@ -106,6 +155,12 @@ pub enum Refusal {
         /// What has them.
         target: PolicyTarget,
     },
+    /// The thing can be in no more groups.
+    #[error("thing {thing} is in {max} thing groups, which is the most; remove it from one, or name fewer in ThingGroups", max = ThingGroup::OF_THING_MAX)]
+    TooManyThingGroups {
+        /// The thing.
+        thing: ThingName,
+    },
     /// A registered certificate has the same content, and another signature.
     #[error(
         "another certificate of the same content and key is registered; this one differs from it only in its signature"
@@ -131,16 +186,22 @@ impl Refusal {
             Self::CaInactive { .. } => "ca_inactive",
             Self::CertificateExclusive { .. } => "certificate_exclusive",
             Self::Deactivated => "certificate_inactive",
+            Self::GaveUp { .. } => "registration_gave_up",
+            Self::InterceptorDenied { .. } => "interceptor_denied",
             Self::InvalidName { .. } => "invalid_name",
+            Self::InvalidTag { .. } => "invalid_tag",
             Self::MissingSubjectField { .. } => "missing_subject_field",
             Self::PendingWithoutCa => "pending_without_ca",
             Self::Revoked => "certificate_revoked",
             Self::Template { .. } => "template_failed",
+            Self::ThingInBillingGroup { .. } => "thing_in_billing_group",
+            Self::ThingInHierarchy { .. } => "thing_in_hierarchy",
             Self::ThingOfAnotherCa { .. } => "thing_of_another_ca",
             Self::ThingTaken { .. } => "thing_taken",
             Self::ThingTypeDeprecated { .. } => "thing_type_deprecated",
             Self::TooManyAttributes { .. } => "too_many_attributes",
             Self::TooManyPolicies { .. } => "too_many_policies",
+            Self::TooManyThingGroups { .. } => "too_many_thing_groups",
             Self::Twin => "certificate_twin",
             Self::Unregistered => "certificate_unregistered",
             Self::UnknownDeviceType { .. } => "unknown_device_type",

@@ -1,10 +1,15 @@
 use std::sync::Arc;
 
-use landfall_model::{AttributeName, InvalidName, Scope, ThingType};
+use landfall_model::{
+    AttributeName, FunctionName, InvalidFunctionReference, InvalidName, InvalidRoleArn, InvalidTag, RoleArn,
+    Scope, ThingType,
+};
 use landfall_policy::{Finding, MalformedPolicy, PolicyDocument, Rule, lint};
 use serde_json::json;
 use thiserror::Error;
 
+use crate::InterceptorSettings;
+use crate::grouping::Grouping;
 use crate::template::{TemplateProblem, Templates};
 
 /// How the built-in registrar names and provisions devices, ready for use.
@@ -12,11 +17,15 @@ use crate::template::{TemplateProblem, Templates};
 pub struct Settings {
     pub(crate) templates: Templates,
     pub(crate) attributes: Vec<AttributeSetting>,
+    pub(crate) grouping: Grouping,
     pub(crate) searchable_attributes: Vec<AttributeName>,
     pub(crate) device_policy: Arc<str>,
     pub(crate) greengrass_policy: Arc<str>,
+    /// The role that is associated with the account when a core is registered.
+    pub(crate) greengrass_role: Option<RoleArn>,
     pub(crate) existing_thing: ExistingThing,
     pub(crate) illegal_characters: IllegalCharacters,
+    interceptor_lambda: Option<FunctionName>,
 }
 
 /// The settings as people write them, each under the name of its parameter in `CamelCase`. The defaults are those of the
@@ -35,15 +44,29 @@ pub struct SettingsSource {
     pub greengrass_policy_name: String,
     /// What the policy of Greengrass cores allows.
     pub greengrass_policy: PolicyTopics,
+    /// Template of the name of a core's Greengrass group.
+    pub greengrass_group_name: String,
+    /// The ARN of the role that Greengrass gets for the account when a core is registered; an empty text leaves the
+    /// account's as it is.
+    pub greengrass_user_service_account_role: String,
     /// Attributes by name, each with the template of its value: added to those of the subject, or in their place. One whose
     /// template is empty is left out.
     pub attributes: Vec<(String, String)>,
     /// The attributes by which things of the type can be listed.
     pub searchable_attributes: Vec<String>,
+    /// Templates of the names of the thing groups that the thing comes into. One that makes an empty text names none.
+    pub thing_groups: Vec<String>,
+    /// Template of the name of the billing group that the thing comes into. One that makes an empty text names none.
+    pub billing_group: String,
+    /// Tags by key, each with the template of its value, of what the registration creates and AWS IoT gives tags: thing type,
+    /// thing groups, billing group and policy.
+    pub tags: Vec<(String, String)>,
     /// What to do when the thing has a device of the same CA certificate already.
     pub existing_thing: ExistingThing,
     /// What to do with characters that an attribute's value may not have.
     pub illegal_characters: IllegalCharacters,
+    /// The name or the ARN of the function that is asked before a device is provisioned; empty for none.
+    pub interceptor_lambda: String,
 }
 
 /// Topics that a policy allows, each a list with commas between them. They can have variables of policies and the wildcards
@@ -103,13 +126,13 @@ pub enum SettingsError {
         /// What is wrong.
         problem: InvalidName,
     },
-    /// An attribute is there twice.
+    /// An attribute or a tag is there twice.
     #[error("{setting} has {name} twice")]
     Twice {
         /// The setting.
         setting: &'static str,
-        /// The attribute.
-        name: AttributeName,
+        /// What is there twice.
+        name: String,
     },
     /// A thing type can have no more searchable attributes.
     #[error("SearchableAttributes has {found} attributes; a thing type has at most {max}")]
@@ -119,6 +142,36 @@ pub enum SettingsError {
         /// The most allowed.
         max: usize,
     },
+    /// A tag is one that AWS would not take.
+    #[error("Tags, {key:?}: {problem}")]
+    Tag {
+        /// Its key.
+        key: String,
+        /// What is wrong.
+        problem: InvalidTag,
+    },
+    /// A resource can have no more tags.
+    #[error("Tags has {found} tags; a resource has at most {max}")]
+    Tags {
+        /// How many there are.
+        found: usize,
+        /// The most allowed.
+        max: usize,
+    },
+    /// A thing can be in no more groups.
+    #[error("ThingGroups has {found} groups; a thing is in at most {max}")]
+    ThingGroups {
+        /// How many there are.
+        found: usize,
+        /// The most allowed.
+        max: usize,
+    },
+    /// The role is none.
+    #[error("{GREENGRASS_ROLE}: {0}")]
+    Role(InvalidRoleArn),
+    /// The interceptor is no function.
+    #[error("{INTERCEPTOR_LAMBDA}: {0}")]
+    InterceptorLambda(InvalidFunctionReference),
     /// The topics make a policy that is none.
     #[error("{settings} make a policy that AWS IoT would not take: {problem}")]
     Policy {
@@ -137,11 +190,36 @@ pub enum SettingsError {
     },
 }
 
+impl SettingsError {
+    /// The names of the settings that are at fault.
+    pub fn settings(&self) -> Vec<&str> {
+        match self {
+            // Behind the setting stands which of its templates it is.
+            Self::Template { setting, .. } => vec![setting.split(['.', ' ']).next().unwrap_or(setting)],
+            Self::Tag { .. } | Self::Tags { .. } => vec![TAGS],
+            Self::ThingGroups { .. } => vec![THING_GROUPS],
+            Self::Name { setting, .. } | Self::Twice { setting, .. } => vec![setting],
+            Self::Role(_) => vec![GREENGRASS_ROLE],
+            Self::InterceptorLambda(_) => vec![INTERCEPTOR_LAMBDA],
+            Self::SearchableAttributes { .. } => vec![SEARCHABLE_ATTRIBUTES],
+            Self::Policy { settings, .. } | Self::PolicyFault { settings, .. } => {
+                settings.split([',', ' ']).filter(|word| word.ends_with("Policy")).collect()
+            }
+        }
+    }
+}
+
 pub(crate) const THING_NAME: &str = "ThingName";
 pub(crate) const THING_TYPE_NAME: &str = "ThingTypeName";
 pub(crate) const DEVICE_POLICY_NAME: &str = "DevicePolicyName";
 pub(crate) const GREENGRASS_POLICY_NAME: &str = "GreengrassPolicyName";
+pub(crate) const GREENGRASS_GROUP_NAME: &str = "GreengrassGroupName";
+const INTERCEPTOR_LAMBDA: &str = InterceptorSettings::LAMBDA;
+const GREENGRASS_ROLE: &str = "GreengrassUserServiceAccountRole";
 const ATTRIBUTES: &str = "Attributes";
+pub(crate) const BILLING_GROUP: &str = "BillingGroup";
+pub(crate) const TAGS: &str = "Tags";
+pub(crate) const THING_GROUPS: &str = "ThingGroups";
 const SEARCHABLE_ATTRIBUTES: &str = "SearchableAttributes";
 const DEVICE_POLICY: &str = "DeviceReceivePolicy, DeviceSubscribePolicy and DevicePublishPolicy";
 const GREENGRASS_POLICY: &str =
@@ -160,33 +238,51 @@ impl Settings {
             device_policy,
             greengrass_policy_name,
             greengrass_policy,
+            greengrass_group_name,
+            greengrass_user_service_account_role,
             attributes,
             searchable_attributes,
+            // These are the grouping's.
+            thing_groups: _,
+            billing_group: _,
+            tags: _,
             existing_thing,
             illegal_characters,
+            interceptor_lambda,
         } = source;
         let attributes = attribute_settings(attributes)?;
+        let grouping = Grouping::check(source)?;
         let templates = [
             (THING_NAME, thing_name.as_str()),
             (THING_TYPE_NAME, thing_type_name),
             (DEVICE_POLICY_NAME, device_policy_name),
             (GREENGRASS_POLICY_NAME, greengrass_policy_name),
+            (GREENGRASS_GROUP_NAME, greengrass_group_name),
         ];
         let of_attributes = attributes
             .iter()
             .zip(&source.attributes)
             .filter_map(|(setting, (_, template))| Some((setting.template.as_deref()?, template.as_str())));
-        let templates = Templates::compile(scope.clone(), templates.into_iter().chain(of_attributes))
+        let templates = templates.into_iter().chain(of_attributes).chain(grouping.templates(source));
+        let templates = Templates::compile(scope.clone(), templates)
             .map_err(|(setting, problem)| SettingsError::Template { setting, problem })?;
         Ok(Self {
             templates,
             attributes,
+            grouping,
             searchable_attributes: searchable(searchable_attributes)?,
             device_policy: checked(DEVICE_POLICY, device_document(device_policy, scope))?,
             greengrass_policy: checked(GREENGRASS_POLICY, greengrass_document(greengrass_policy, scope))?,
+            greengrass_role: role(greengrass_user_service_account_role)?,
             existing_thing: *existing_thing,
             illegal_characters: *illegal_characters,
+            interceptor_lambda: function(interceptor_lambda, scope)?,
         })
+    }
+
+    /// The function that is asked before a device is provisioned, ahead of all interceptors.
+    pub fn interceptor_lambda(&self) -> Option<&FunctionName> {
+        self.interceptor_lambda.as_ref()
     }
 }
 
@@ -199,10 +295,16 @@ impl Default for SettingsSource {
             device_policy: PolicyTopics::all("device", "${iot:Connection.Thing.ThingName}"),
             greengrass_policy_name: "greengrass-access-policy".to_owned(),
             greengrass_policy: PolicyTopics::all("greengrass", "${iot:Certificate.Subject.CommonName}"),
+            greengrass_group_name: "<%= certificate.attributes.subject.serialNumber %>-group".to_owned(),
+            greengrass_user_service_account_role: String::new(),
             attributes: Vec::new(),
             searchable_attributes: ["serial_number", "product_id", "device_type"].map(String::from).to_vec(),
+            thing_groups: Vec::new(),
+            billing_group: String::new(),
+            tags: Vec::new(),
             existing_thing: ExistingThing::Refuse,
             illegal_characters: IllegalCharacters::Replace,
+            interceptor_lambda: String::new(),
         }
     }
 }
@@ -220,7 +322,7 @@ fn attribute_settings(source: &[(String, String)]) -> Result<Vec<AttributeSettin
     for (name, template) in source {
         let name = attribute_name(ATTRIBUTES, name)?;
         if attributes.iter().any(|known| known.name == name) {
-            return Err(SettingsError::Twice { setting: ATTRIBUTES, name });
+            return Err(SettingsError::Twice { setting: ATTRIBUTES, name: name.to_string() });
         }
         let template = (!template.is_empty()).then(|| format!("{ATTRIBUTES}.{name}").into());
         attributes.push(AttributeSetting { name, template });
@@ -237,7 +339,7 @@ fn searchable(source: &[String]) -> Result<Vec<AttributeName>, SettingsError> {
     for name in source {
         let name = attribute_name(SEARCHABLE_ATTRIBUTES, name)?;
         if names.contains(&name) {
-            return Err(SettingsError::Twice { setting: SEARCHABLE_ATTRIBUTES, name });
+            return Err(SettingsError::Twice { setting: SEARCHABLE_ATTRIBUTES, name: name.to_string() });
         }
         names.push(name);
     }
@@ -246,6 +348,18 @@ fn searchable(source: &[String]) -> Result<Vec<AttributeName>, SettingsError> {
 
 fn attribute_name(setting: &'static str, name: &str) -> Result<AttributeName, SettingsError> {
     AttributeName::parse(name).map_err(|problem| SettingsError::Name { setting, problem })
+}
+
+/// The function of a name or an ARN; an empty text is none.
+fn function(source: &str, scope: &Scope) -> Result<Option<FunctionName>, SettingsError> {
+    let source = Some(source).filter(|name| !name.is_empty());
+    let function = source.map(|name| scope.parse_function(name)).transpose();
+    function.map_err(SettingsError::InterceptorLambda)
+}
+
+/// The role of the account; an empty text is none.
+fn role(source: &str) -> Result<Option<RoleArn>, SettingsError> {
+    if source.is_empty() { Ok(None) } else { RoleArn::parse(source).map(Some).map_err(SettingsError::Role) }
 }
 
 /// A document that does what its topics say.
@@ -377,6 +491,18 @@ mod tests {
             "{document}"
         );
         assert!(document.contains(r#"["arn:aws:iot:us-east-1:000000000000:topic/all/*"]"#), "{document}");
+    }
+
+    #[test]
+    fn the_role_of_cores_is_the_arn_of_a_role() {
+        let with_role =
+            |role: &str| compile(|source| source.greengrass_user_service_account_role = role.to_owned());
+        assert_eq!(with_role("").unwrap().greengrass_role, None);
+        let arn = "arn:aws:iam::000000000000:role/service-role/Greengrass_ServiceRole";
+        assert_eq!(with_role(arn).unwrap().greengrass_role.unwrap().as_str(), arn);
+        insta::assert_snapshot!(with_role("Greengrass_ServiceRole").unwrap_err(), @r#"GreengrassUserServiceAccountRole: "Greengrass_ServiceRole" is not the ARN of a role, as arn:aws:iam::000000000000:role/functions is"#);
+        let problem = SettingsError::Role(RoleArn::parse("x").unwrap_err());
+        assert_eq!(problem.settings(), ["GreengrassUserServiceAccountRole"]);
     }
 
     #[test]

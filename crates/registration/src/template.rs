@@ -94,7 +94,7 @@ fn describe(error: &minijinja::Error) -> String {
 }
 
 /// A moment as `2026-11-22T06:47:38Z`; whole seconds, as certificates have them.
-fn iso_8601(moment: UnixTime) -> String {
+pub(crate) fn iso_8601(moment: UnixTime) -> String {
     let timestamp = jiff::Timestamp::from_second(moment.as_secs());
     timestamp.map_or_else(|_| moment.to_string(), |timestamp| timestamp.to_string())
 }
@@ -256,7 +256,7 @@ impl Object for NameObject {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use landfall_model::{
         AccountId, CaCertificateId, CertificateMode, Region, SignedPart, UnixTime, Validity,
     };
@@ -266,7 +266,7 @@ mod tests {
 
     use super::*;
 
-    fn applicant(certificate: &ParsedCertificate) -> Arc<Applicant> {
+    pub(crate) fn applicant(certificate: &ParsedCertificate) -> Arc<Applicant> {
         Arc::new(Applicant {
             certificate: certificate.id(),
             ca: CaCertificateId::from_sha256([1; 32]),
@@ -279,7 +279,7 @@ mod tests {
         })
     }
 
-    fn certificate(version: CertificateVersion, names: &[&str]) -> ParsedCertificate {
+    pub(crate) fn certificate(version: CertificateVersion, names: &[&str]) -> ParsedCertificate {
         let validity = Validity {
             not_before: UnixTime::from_secs(1_000_000_000),
             not_after: UnixTime::from_secs(2_000_000_000),

@@ -11,6 +11,7 @@
 mod alternative_names;
 mod chains;
 mod crafted;
+mod crl;
 mod fixtures;
 mod handshakes;
 mod issuing;
