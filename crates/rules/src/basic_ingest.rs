@@ -1,8 +1,6 @@
 //! Messages that name the rule they are for (iot-basic-ingest).
 
-use landfall_model::{InvalidName, TopicName};
-
-use crate::rule_name::RuleName;
+use landfall_model::{InvalidName, RuleName, TopicName};
 
 /// What begins the topics of Basic Ingest. Nobody can subscribe to them, and no rule selects from them.
 pub(crate) const BASIC_INGEST_PREFIX: &str = "$aws/rules/";

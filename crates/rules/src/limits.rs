@@ -52,3 +52,45 @@ pub const NUMBER_EXPONENT_MAX: i64 = 999;
 
 /// Longest text of a number that is calculated with, in bytes: enough for every Decimal in plain notation.
 pub const NUMERAL_BYTES_MAX: usize = 1100;
+
+/// Longest JSON of a topic rule, in bytes of UTF-8: the size AWS IoT allows for a rule.
+pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
+
+/// Most actions of a rule, besides its error action.
+pub const ACTIONS_MAX: usize = 10;
+
+/// Longest URL of an action, in bytes, after substitution.
+pub const URL_BYTES_MAX: usize = 2000;
+
+/// Most headers of an `http` action.
+pub const HTTP_HEADERS_MAX: usize = 100;
+
+/// Longest name of a header of an `http` action, in bytes.
+pub const HTTP_HEADER_NAME_BYTES_MAX: usize = 256;
+
+/// Longest value of a header of an `http` action, in bytes, after substitution.
+pub const HTTP_HEADER_VALUE_BYTES_MAX: usize = 8 * 1024;
+
+/// Longest MQTT property of a `republish` action, in bytes, after substitution.
+pub const REPUBLISH_PROPERTY_BYTES_MAX: usize = 1024;
+
+/// Most user properties of a `republish` action.
+pub const USER_PROPERTIES_MAX: usize = 100;
+
+/// How deep lists and maps of an item may be nested: the limit of DynamoDB.
+pub const ITEM_NESTING_MAX: u16 = 32;
+
+/// Most digits of a number of DynamoDB.
+pub const ITEM_NUMBER_DIGITS_MAX: usize = 38;
+
+/// Longest name of an attribute of DynamoDB that is a key, in bytes, after substitution. Other columns have the same limit here.
+pub const ITEM_ATTRIBUTE_NAME_BYTES_MAX: usize = 255;
+
+/// Longest namespace and name of a metric, in characters, after substitution.
+pub const METRIC_NAME_CHARACTERS_MAX: usize = 255;
+
+/// Most arguments of an `exec` action, besides the program.
+pub const EXEC_ARGUMENTS_MAX: usize = 64;
+
+/// Longest argument of an `exec` action, in bytes, after substitution; half of what Linux allows for one.
+pub const EXEC_ARGUMENT_BYTES_MAX: usize = 64 * 1024;

@@ -178,6 +178,15 @@ impl Rule {
         Ok(Some(RuleMatch { payload: Cow::Owned(payload), kind, variables }))
     }
 
+    /// The values of SET for a message.
+    pub(crate) fn variables_of(
+        &self,
+        message: &Message<'_>,
+        context: &dyn Context,
+    ) -> Result<Variables, EvaluationError> {
+        self.variables(message, context, &Work::default())
+    }
+
     fn variables(
         &self,
         message: &Message<'_>,

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use landfall_model::{TopicFilter, TopicName};
+use landfall_model::{RuleName, TopicFilter, TopicName};
 
 use crate::basic_ingest::BASIC_INGEST_PREFIX;
-use crate::rule_name::RuleName;
 
 /// Rules by their names and by their topic filters.
 ///

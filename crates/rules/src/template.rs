@@ -63,8 +63,18 @@ impl Template {
         context: &dyn Context,
         variables: &Variables,
     ) -> Result<String, EvaluationError> {
-        let work = Work::default();
-        let evaluator = evaluator(message, context, &work, variables, self.version);
+        self.evaluate_within(message, context, variables, &Work::default())
+    }
+
+    /// Evaluates the template with the work that is left for all templates of a rule.
+    pub(crate) fn evaluate_within(
+        &self,
+        message: &Message<'_>,
+        context: &dyn Context,
+        variables: &Variables,
+        work: &Work,
+    ) -> Result<String, EvaluationError> {
+        let evaluator = evaluator(message, context, work, variables, self.version);
         let mut out = String::new();
         for part in &self.parts {
             match part {

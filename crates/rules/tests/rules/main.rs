@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test panics to tell of a fault")]
 
+mod actions;
 mod context;
+mod document;
 mod documentation;
 mod hostile;
 mod reference;
