@@ -56,6 +56,26 @@ pub struct Limits {
     /// How long a request may take from its complete head to its answer (30 s). Then it is answered with status 503;
     /// a change that was handed to the registry by then is made all the same.
     pub request_timeout: Duration,
+    /// How many bytes the body of a request with code may have (70 MiB): of `CreateFunction`, `UpdateFunctionCode` and
+    /// `PublishLayerVersion`, whose JSON carries a zip file of up to 50 MiB in base64. A larger one is refused with status
+    /// 413. Such a request takes up to three times its size in memory.
+    pub code_bytes_max: usize,
+    /// How many requests with code may be under way at once (2). More wait for their turn, within `code_upload_timeout`.
+    pub code_uploads_max: usize,
+    /// How long a request with code may take from its complete head to its answer (300 s), instead of `request_timeout`.
+    pub code_upload_timeout: Duration,
+    /// How many bytes the event of a synchronous `Invoke` may have (6 MiB), as at AWS. A larger one is refused with status
+    /// 413.
+    pub invocation_bytes_max: usize,
+    /// How many bytes the event of an `Invoke` of the type `Event` may have (1 MiB), as at AWS. A larger one is refused with
+    /// status 413.
+    pub event_bytes_max: usize,
+    /// How many `Invoke` may be under way at once (32). They do not count as `requests_max`: a function that is waited for
+    /// may call the API. A further one is refused with status 429.
+    pub invocations_max: usize,
+    /// How much longer than the timeout of its function a synchronous `Invoke` may take (60 s), for its turn and for the
+    /// start of the function. Then it is answered with status 503. `request_timeout` bounds only how long its body takes.
+    pub invocation_slack: Duration,
 }
 
 /// The one key pair that signs requests.
@@ -92,6 +112,13 @@ impl Default for Limits {
             requests_max: 128,
             key_generations_max: 1,
             request_timeout: Duration::from_secs(30),
+            code_bytes_max: 70 * 1_024 * 1_024,
+            code_uploads_max: 2,
+            code_upload_timeout: Duration::from_secs(300),
+            invocation_bytes_max: 6 * 1_024 * 1_024,
+            event_bytes_max: 1_024 * 1_024,
+            invocations_max: 32,
+            invocation_slack: Duration::from_secs(60),
         }
     }
 }

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use landfall_api::data::{PublishProperties, PublishRequest, PublishResponse};
 use landfall_api::{ApiError, ErrorCode, OperationKey, WireBlob};
 use landfall_model::TopicName;
@@ -12,16 +11,6 @@ use crate::handler::{Context, Handle, Handler, handler};
 
 /// The most bytes that a message may have (128 KiB), as at AWS and in the broker.
 pub const PAYLOAD_BYTES_MAX: usize = 128 * 1024;
-
-/// Hands messages to their subscribers: the broker, through whoever wires the two.
-#[async_trait]
-pub trait MessagePublisher: Send + Sync + 'static {
-    /// Publishes a message, which nobody gets any more once `expires_after` has passed. Returns when every subscriber has it,
-    /// or has been given up. No policy is asked.
-    ///
-    /// Cancel safety: if the future is dropped, some subscribers may have the message and others not.
-    async fn publish(&self, message: Message, expires_after: Option<Duration>);
-}
 
 /// The operations of messages.
 pub(crate) fn handlers() -> Vec<(OperationKey, Handler)> {
@@ -62,7 +51,7 @@ impl Handle for PublishRequest {
             properties.message_expiry_seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let mut message = Message::new(topic, payload.into(), level(qos.unwrap_or(0))?);
         message.properties = carried(properties)?.map(Arc::new);
-        context.app.publisher.publish(message, expires_after).await;
+        context.app.publisher.publish(message, expires_after, 0).await;
         Ok(PublishResponse {})
     }
 }

@@ -5,22 +5,27 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_api::signature::{
-    AccessKeyId, CLOCK_SKEW_MAX, SignatureError, VerifiedRequest, claimed_service, verify,
+    AccessKeyId, CLOCK_SKEW_MAX, SignatureError, VerifiedRequest, claimed_access_key, claimed_service, verify,
 };
 use landfall_api::{ApiError, ErrorCode, HttpRequest, HttpResponse, PageTokens, RequestId, Router, Service};
 use landfall_model::{Clock, Scope, UnixTime};
 use landfall_pki::Issuer;
 use landfall_registry::Registry;
+use landfall_services::MessagePublisher;
 use tokio::sync::{Mutex, Semaphore};
 use tracing::error;
 
 use crate::config::{AccessKey, Authentication, Limits};
-use crate::data::MessagePublisher;
 use crate::explanation::DecisionExplainer;
 use crate::failure::{Failure, with_sources};
-use crate::handler::{Context, Handler};
+use crate::function_host::FunctionHost;
+use crate::handler::{Context, Handler, UNSIGNED};
 use crate::landfall::{self, RejectionSource};
+use crate::metrics::{self, MetricsSource};
 use crate::registered_cas::RegisteredCas;
+use crate::registration_job::RegistrationRetrier;
+use crate::settings::SettingsReloader;
+use crate::topic_rule_destination::DestinationConfirmer;
 
 /// All that requests share.
 pub(crate) struct App {
@@ -30,7 +35,12 @@ pub(crate) struct App {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rejections: Arc<dyn RejectionSource>,
     pub(crate) publisher: Arc<dyn MessagePublisher>,
+    pub(crate) confirmer: Arc<dyn DestinationConfirmer>,
+    pub(crate) functions: Arc<dyn FunctionHost>,
     pub(crate) explainer: Arc<dyn DecisionExplainer>,
+    pub(crate) metrics: Arc<dyn MetricsSource>,
+    pub(crate) settings: Arc<dyn SettingsReloader>,
+    pub(crate) registrations: Arc<dyn RegistrationRetrier>,
     pub(crate) scope: Scope,
     pub(crate) hostname: String,
     pub(crate) credentials: AccessKey,
@@ -44,6 +54,10 @@ pub(crate) struct App {
     pub(crate) key_generations: Arc<Semaphore>,
     /// One permit for each request under way.
     pub(crate) requests: Semaphore,
+    /// One permit for each request with code under way.
+    pub(crate) code_uploads: Arc<Semaphore>,
+    /// One permit for each invocation under way.
+    pub(crate) invocations: Semaphore,
     /// Whose turn it is to register a CA certificate.
     pub(crate) ca_registrations: Mutex<()>,
     pub(crate) registered_cas: Arc<RegisteredCas>,
@@ -67,12 +81,15 @@ impl App {
     /// It is not carried out; [`App::refuse`] makes that an answer.
     pub(crate) async fn answer(
         &self,
-        request: &HttpRequest,
+        request: &mut HttpRequest,
         id: &RequestId,
         trace: &mut Trace,
     ) -> Result<HttpResponse, Failure> {
         if landfall::is_health(request) {
             return Ok(landfall::health(id));
+        }
+        if metrics::is_here(request) {
+            return Ok(metrics::answer(&*self.metrics, id));
         }
         let now = self.clock.now();
         let verified = self.authenticate(request, now)?;
@@ -84,6 +101,10 @@ impl App {
         let service = self.router.service(request, service)?;
         let call = self.router.resolve(request, service)?;
         trace.operation = Some(call.operation().name().to_owned());
+        if service == Service::Lambda {
+            // Code and events are large, and the input has them from here on.
+            request.body = Vec::new();
+        }
         let output = call.handler().run(Context { app: self, call: &call, now }).await?;
         Ok(self.router.respond(call.operation(), &output, id)?)
     }
@@ -100,9 +121,10 @@ impl App {
         if failure.is_ours() {
             error!(request.id = %id, error = with_sources(failure), "request failed");
         }
-        let error = failure.to_api_error(&self.scope);
+        let service = self.likely_service(request);
+        let error = failure.to_api_error(&self.scope).in_words_of(service);
         trace.error = Some(error.code());
-        self.router.respond_error(self.likely_service(request), &error, id)
+        self.router.respond_error(service, &error, id)
     }
 
     /// Who signed the request, and for which service; none when it is unsigned and may be.
@@ -118,12 +140,38 @@ impl App {
         }
     }
 
+    /// Whether the request says that the one key signed it, as far as it has to be signed: a look at its head that turns
+    /// others away before they may send much.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(crate) fn check_claim(&self, request: &HttpRequest) -> Result<(), Failure> {
+        match claimed_access_key(request) {
+            Ok(access_key_id) if access_key_id == self.credentials.id => Ok(()),
+            Ok(access_key_id) => Err(ApiError::from(&SignatureError::UnknownKey { access_key_id }).into()),
+            Err(SignatureError::Missing) if self.takes_unsigned(request) => Ok(()),
+            Err(error) => Err(ApiError::from(&error).into()),
+        }
+    }
+
     fn takes_unsigned(&self, request: &HttpRequest) -> bool {
+        if self.needs_no_signature(request) {
+            return true;
+        }
         match self.authentication {
             Authentication::Required => false,
             // A page of any site can make a browser send requests to a loopback address; it sends this header.
             Authentication::Insecure => request.headers.get("origin").is_none(),
         }
+    }
+
+    /// Whether the request calls an operation that proves otherwise who may call it.
+    fn needs_no_signature(&self, request: &HttpRequest) -> bool {
+        let service = self.router.service(request, None);
+        let operation = service.ok().and_then(|service| self.router.operation(request, service));
+        operation.is_some_and(|operation| {
+            UNSIGNED.iter().any(|key| key.service == operation.service() && key.name == operation.name())
+        })
     }
 
     /// The service whose form an error gets: nothing that the request says has to be true.

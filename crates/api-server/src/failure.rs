@@ -9,6 +9,8 @@ use landfall_pki::PossessionError;
 use landfall_registry::{CommitError, Conflict, StorageError};
 use thiserror::Error;
 
+use crate::function_host::{CodeRefusal, FunctionsOff, InvokeRefusal, LogFailure, RuntimeMissing};
+
 /// Why a request is not carried out.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
@@ -78,6 +80,61 @@ impl From<OutputError> for Failure {
     }
 }
 
+impl From<FunctionsOff> for Failure {
+    fn from(off: FunctionsOff) -> Self {
+        ApiError::new(ErrorCode::AccessDenied, off.to_string()).into()
+    }
+}
+
+impl From<RuntimeMissing> for Failure {
+    fn from(missing: RuntimeMissing) -> Self {
+        ApiError::new(ErrorCode::InvalidParameterValue, missing.to_string()).into()
+    }
+}
+
+impl From<CodeRefusal> for Failure {
+    fn from(refusal: CodeRefusal) -> Self {
+        match refusal {
+            CodeRefusal::Off(off) => off.into(),
+            CodeRefusal::Unusable(_) => {
+                ApiError::new(ErrorCode::InvalidParameterValue, refusal.to_string()).into()
+            }
+            CodeRefusal::NoRoom(_) => {
+                ApiError::new(ErrorCode::CodeStorageExceeded, refusal.to_string()).into()
+            }
+            CodeRefusal::Failed(source) => Self::Internal { task: "keeping the code", source },
+        }
+    }
+}
+
+impl From<InvokeRefusal> for Failure {
+    fn from(refusal: InvokeRefusal) -> Self {
+        match refusal {
+            InvokeRefusal::Off(off) => off.into(),
+            InvokeRefusal::Busy(_) => ApiError::new(ErrorCode::TooManyRequests, refusal.to_string()).into(),
+            InvokeRefusal::TooLarge(_) => {
+                ApiError::new(ErrorCode::RequestTooLarge, refusal.to_string()).into()
+            }
+            InvokeRefusal::Unavailable(_) => {
+                ApiError::new(ErrorCode::ServiceUnavailable, refusal.to_string()).into()
+            }
+            InvokeRefusal::Runtime(missing) => {
+                ApiError::new(ErrorCode::InvalidRuntime, missing.to_string()).into()
+            }
+            InvokeRefusal::Failed(source) => Self::Internal { task: "starting a function", source },
+        }
+    }
+}
+
+impl From<LogFailure> for Failure {
+    fn from(failure: LogFailure) -> Self {
+        match failure {
+            LogFailure::Off(off) => off.into(),
+            LogFailure::Failed(source) => Self::Internal { task: "reading a log", source },
+        }
+    }
+}
+
 /// The refusal of a request whose content is wrong.
 pub(crate) fn invalid(problem: impl Display) -> ApiError {
     ApiError::new(ErrorCode::InvalidRequest, problem.to_string())
@@ -108,24 +165,40 @@ fn conflict_error(conflict: &Conflict, scope: &Scope) -> ApiError {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one line per conflict")]
 fn conflict_code(conflict: &Conflict) -> ErrorCode {
     match conflict {
         Conflict::BillingGroupExists(_)
         | Conflict::CaCertificateExists(_)
         | Conflict::CertificateExists(_)
         | Conflict::CertificateTwin(_)
+        | Conflict::DestinationExists { .. }
         | Conflict::PolicyExists(_)
         | Conflict::ThingExists(_)
         | Conflict::ThingGroupExists(_)
-        | Conflict::ThingTypeExists(_) => ErrorCode::ResourceAlreadyExists,
+        | Conflict::ThingTypeExists(_)
+        | Conflict::TopicRuleExists(_) => ErrorCode::ResourceAlreadyExists,
+        Conflict::EventSourceMappingChanged(_)
+        | Conflict::EventSourceMappingExists(_)
+        | Conflict::FunctionExists(_)
+        | Conflict::FunctionRevision(_)
+        | Conflict::LayerVersionNumber(_)
+        | Conflict::QueueMapped { .. } => ErrorCode::ResourceConflict,
+        Conflict::EventSourceMappings => ErrorCode::ServiceQuotaExceeded,
         Conflict::BillingGroupNotFound(_)
         | Conflict::CaCertificateNotFound(_)
         | Conflict::CertificateNotFound(_)
+        | Conflict::DestinationNotFound(_)
+        | Conflict::EventSourceMappingNotFound(_)
+        | Conflict::FunctionNotFound(_)
+        | Conflict::GreengrassNotFound { .. }
+        | Conflict::LayerVersionNotFound(_)
         | Conflict::PolicyNotFound(_)
         | Conflict::PolicyVersionNotFound { .. }
         | Conflict::ThingNotFound(_)
         | Conflict::ThingGroupNotFound(_)
-        | Conflict::ThingTypeNotFound(_) => ErrorCode::ResourceNotFound,
+        | Conflict::ThingTypeNotFound(_)
+        | Conflict::TopicRuleNotFound(_) => ErrorCode::ResourceNotFound,
         Conflict::CaCertificateActive(_)
         | Conflict::CaInactive(_)
         | Conflict::CaNotRegistering(_)
@@ -139,20 +212,24 @@ fn conflict_code(conflict: &Conflict) -> ErrorCode {
         | Conflict::PolicyVersionDefault { .. } => ErrorCode::DeleteConflict,
         Conflict::CertificateExclusive { .. }
         | Conflict::CertificateShared { .. }
+        | Conflict::DestinationToken(_)
         | Conflict::GroupsOfThing(_)
         | Conflict::ThingGroupChildren(_)
         | Conflict::ThingGroupHasChildren(_)
         | Conflict::ThingGroupLevels(_)
         | Conflict::ThingHasPrincipals(_)
+        | Conflict::ThingInBillingGroup { .. }
         | Conflict::ThingInGroup { .. }
         | Conflict::ThingInHierarchy { .. }
         | Conflict::ThingNotInGroup { .. }
         | Conflict::ThingTypeDeprecated(_)
         | Conflict::ThingTypeInUse(_)
         | Conflict::ThingTypeNotDeprecated(_) => ErrorCode::InvalidRequest,
-        Conflict::LogTargets | Conflict::PoliciesOfTarget(_) | Conflict::TagsOfResource(_) => {
-            ErrorCode::LimitExceeded
-        }
+        Conflict::Destinations
+        | Conflict::LogTargets
+        | Conflict::PoliciesOfTarget(_)
+        | Conflict::TagsOfResource(_)
+        | Conflict::TopicRules => ErrorCode::LimitExceeded,
         Conflict::LoggingNotConfigured => ErrorCode::NotConfigured,
         Conflict::PolicyVersions(_) => ErrorCode::VersionsLimitExceeded,
         Conflict::BillingGroupVersion(_) | Conflict::ThingGroupVersion(_) | Conflict::ThingVersion(_) => {
@@ -191,6 +268,8 @@ fn existing_resource(conflict: &Conflict, scope: &Scope) -> Option<(String, Stri
         Some((name.to_string(), scope.thing_group_arn(name)))
     } else if let Conflict::ThingTypeExists(name) = conflict {
         Some((name.to_string(), scope.thing_type_arn(name)))
+    } else if let Conflict::TopicRuleExists(name) = conflict {
+        Some((name.to_string(), scope.rule_arn(name)))
     } else {
         None
     }

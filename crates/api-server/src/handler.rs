@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use landfall_api::caller_identity::GetCallerIdentityRequest;
 use landfall_api::endpoint::DescribeEndpointRequest;
+use landfall_api::topic_rule_destination::ConfirmTopicRuleDestinationRequest;
 use landfall_api::{ApiError, ApiOperation, Call, OperationKey, WireTimestamp};
 use landfall_model::{Scope, UnixTime};
 use landfall_registry::{CommitError, Conflict, Cursor, Order, PageRequest, Registry, Transaction};
@@ -12,8 +13,10 @@ use serde_json::Value;
 use crate::dispatch::App;
 use crate::failure::{Failure, invalid};
 use crate::{
-    authorization, billing_group, ca_certificate, certificate, data, event_configuration, logging, policy,
-    principal_policy, registration_code, tag, thing, thing_group, thing_type,
+    authorization, billing_group, ca_certificate, certificate, data, event_configuration,
+    event_source_mapping, function, function_concurrency, function_policy, greengrass, greengrass_definition,
+    invocation, layer, logging, policy, principal_policy, registration_code, tag, thing, thing_group,
+    thing_type, topic_rule, topic_rule_destination,
 };
 
 /// Answers one operation; implemented by the operation's input in the file of its noun.
@@ -36,6 +39,12 @@ pub(crate) struct Handler(for<'a> fn(Context<'a>) -> Answer<'a>);
 /// The JSON of an output, later.
 pub(crate) type Answer<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
 
+/// The operations that take a request without a signature, each because something else in the request proves that it may
+/// be carried out. The list only shrinks.
+///
+/// - `ConfirmTopicRuleDestination`: the destination opens a URL with a token that only it was sent.
+pub(crate) const UNSIGNED: [OperationKey; 1] = [ConfirmTopicRuleDestinationRequest::KEY];
+
 /// Every operation that is built.
 pub(crate) fn handlers() -> Vec<(OperationKey, Handler)> {
     let nouns = [
@@ -45,6 +54,14 @@ pub(crate) fn handlers() -> Vec<(OperationKey, Handler)> {
         certificate::handlers(),
         data::handlers(),
         event_configuration::handlers(),
+        event_source_mapping::handlers(),
+        function::handlers(),
+        function_concurrency::handlers(),
+        function_policy::handlers(),
+        greengrass::handlers(),
+        greengrass_definition::handlers(),
+        invocation::handlers(),
+        layer::handlers(),
         logging::handlers(),
         policy::handlers(),
         principal_policy::handlers(),
@@ -53,6 +70,8 @@ pub(crate) fn handlers() -> Vec<(OperationKey, Handler)> {
         thing::handlers(),
         thing_group::handlers(),
         thing_type::handlers(),
+        topic_rule::handlers(),
+        topic_rule_destination::handlers(),
         vec![handler::<DescribeEndpointRequest>(), handler::<GetCallerIdentityRequest>()],
     ];
     nouns.into_iter().flatten().collect()

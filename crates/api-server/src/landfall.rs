@@ -3,21 +3,29 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `GET /landfall/v1/health` | status 200 when the server answers; needs no signature |
-//! | `GET /landfall/v1/registrations?limit=&after=&order=` | [`Registrations`] |
+//! | `GET /landfall/v1/registrations?status=&ca=&code=&since=&until=&limit=&after=&order=` | [`Registrations`]; `since` and `until` in milliseconds since 1970 |
 //! | `GET /landfall/v1/certificates/{id}/registrations` | [`Registrations`], all on one page |
 //! | `POST /landfall/v1/certificates/{id}/explain` with an [`ExplainRequest`](crate::explanation::ExplainRequest) | [`ExplainResponse`](crate::explanation::ExplainResponse) |
+//! | `POST /landfall/v1/certificates/{id}/registration/retry` | [`RetryOutcome`](crate::registration_job::RetryOutcome) |
+//! | `GET /landfall/v1/registration-jobs?status=&ca=&limit=&after=&order=` | [`RegistrationJobs`](crate::registration_job::RegistrationJobs) |
+//! | `GET /landfall/v1/registration-jobs/{certificate}` | [`RegistrationJob`](crate::registration_job::RegistrationJob) |
 //! | `GET /landfall/v1/handshake-rejections` | [`Rejections`] |
+//! | `POST /landfall/v1/settings/reload` | `{}`: the registrar uses its settings as they are now |
+//! | `GET /landfall/v1/deliveries?status=&rule=&certificate=&limit=&after=&order=` | [`Deliveries`](crate::delivery::Deliveries) |
+//! | `GET /landfall/v1/deliveries/{id}` | [`Delivery`](crate::delivery::Delivery) |
+//! | `POST /landfall/v1/deliveries/{id}/replay` | [`Delivery`](crate::delivery::Delivery), which waits again |
+//! | `GET /landfall/v1/functions/{name}/logs?after=&wait=` | [`FunctionLog`](crate::function_log::FunctionLog) from the byte `after` on; waits up to `wait` seconds for one |
 
 use std::net::SocketAddr;
 
 use landfall_api::{ApiError, ErrorCode, Headers, HttpRequest, HttpResponse, RequestId};
-use landfall_model::{CertificateId, Outcome, RegistrationRecord, UnixTime};
-use landfall_registry::{Cursor, Order, PageRequest};
+use landfall_model::{CertificateId, Outcome, OutcomeKind, RegistrationRecord, UnixTime};
+use landfall_registry::{Cursor, Order, PageRequest, RecordFilter};
 use serde::{Deserialize, Serialize};
 
 use crate::dispatch::{App, Trace};
-use crate::explanation;
 use crate::failure::{Failure, invalid};
+use crate::{delivery, explanation, function_log, registration_job, settings};
 
 /// The service that these requests are signed for.
 pub const SERVICE: &str = "landfall";
@@ -99,6 +107,12 @@ pub enum RegistrationOutcome {
         /// Its kind: `iot` or `greengrass`.
         device_type: String,
     },
+    /// Its certificate became ACTIVE while it waited: a function behind a topic rule did that, or an operator.
+    Activated {
+        /// The first of its things, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        thing_name: Option<String>,
+    },
     /// Its certificate stays as it was.
     Failure {
         /// A stable name of the reason, for programs.
@@ -134,8 +148,16 @@ pub struct Rejection {
 enum Operation<'r> {
     Registrations,
     CertificateRegistrations { certificate: &'r str },
+    RetryRegistration { certificate: &'r str },
+    RegistrationJobs,
+    RegistrationJob { certificate: &'r str },
     Explain { certificate: &'r str },
     HandshakeRejections,
+    Deliveries,
+    Delivery { id: &'r str },
+    ReplayDelivery { id: &'r str },
+    ReloadSettings,
+    FunctionLog { name: &'r str },
 }
 
 impl<F> RejectionSource for F
@@ -190,10 +212,26 @@ pub(crate) async fn answer(
         Operation::CertificateRegistrations { certificate } => {
             serde_json::to_vec(&certificate_registrations(app, certificate).await?)
         }
+        Operation::RetryRegistration { certificate } => {
+            serde_json::to_vec(&registration_job::retry(app, certificate).await?)
+        }
+        Operation::RegistrationJobs => {
+            serde_json::to_vec(&registration_job::list(app, &request.query).await?)
+        }
+        Operation::RegistrationJob { certificate } => {
+            serde_json::to_vec(&registration_job::get(app, certificate).await?)
+        }
         Operation::Explain { certificate } => {
             serde_json::to_vec(&explanation::explain(app, certificate, &request.body).await?)
         }
         Operation::HandshakeRejections => serde_json::to_vec(&rejections(app)),
+        Operation::Deliveries => serde_json::to_vec(&delivery::list(app, &request.query).await?),
+        Operation::Delivery { id } => serde_json::to_vec(&delivery::get(app, id).await?),
+        Operation::ReloadSettings => serde_json::to_vec(&settings::reload(app).await?),
+        Operation::ReplayDelivery { id } => serde_json::to_vec(&delivery::replay(app, id).await?),
+        Operation::FunctionLog { name } => {
+            serde_json::to_vec(&function_log::get(app, name, &request.query).await?)
+        }
     };
     let body = body.map_err(|error| Failure::internal("writing the answer", error))?;
     Ok(json_response(body, id))
@@ -208,8 +246,18 @@ impl<'r> Operation<'r> {
             ["certificates", certificate, "registrations"] => {
                 Ok(Self::CertificateRegistrations { certificate })
             }
+            ["certificates", certificate, "registration", "retry"] => {
+                Ok(Self::RetryRegistration { certificate })
+            }
+            ["registration-jobs"] => Ok(Self::RegistrationJobs),
+            ["registration-jobs", certificate] => Ok(Self::RegistrationJob { certificate }),
             ["certificates", certificate, "explain"] => Ok(Self::Explain { certificate }),
             ["handshake-rejections"] => Ok(Self::HandshakeRejections),
+            ["deliveries"] => Ok(Self::Deliveries),
+            ["deliveries", id] => Ok(Self::Delivery { id }),
+            ["settings", "reload"] => Ok(Self::ReloadSettings),
+            ["deliveries", id, "replay"] => Ok(Self::ReplayDelivery { id }),
+            ["functions", name, "logs"] => Ok(Self::FunctionLog { name }),
             _ => {
                 let message = format!("no operation answers {} {}", request.method, cut(&request.path));
                 Err(ApiError::new(ErrorCode::UnknownOperation, message))
@@ -221,33 +269,85 @@ impl<'r> Operation<'r> {
         match self {
             Self::Registrations => "ListRegistrations",
             Self::CertificateRegistrations { .. } => "ListCertificateRegistrations",
+            Self::RetryRegistration { .. } => "RetryRegistration",
+            Self::RegistrationJobs => "ListRegistrationJobs",
+            Self::RegistrationJob { .. } => "GetRegistrationJob",
             Self::Explain { .. } => "ExplainDecision",
             Self::HandshakeRejections => "ListHandshakeRejections",
+            Self::Deliveries => "ListDeliveries",
+            Self::Delivery { .. } => "GetDelivery",
+            Self::ReplayDelivery { .. } => "ReplayDelivery",
+            Self::ReloadSettings => "ReloadSettings",
+            Self::FunctionLog { .. } => "GetFunctionLog",
         }
     }
 
     fn method(&self) -> &'static str {
         match self {
-            Self::Registrations | Self::CertificateRegistrations { .. } | Self::HandshakeRejections => "GET",
+            Self::Registrations
+            | Self::CertificateRegistrations { .. }
+            | Self::RegistrationJobs
+            | Self::RegistrationJob { .. }
+            | Self::HandshakeRejections
+            | Self::Deliveries
+            | Self::Delivery { .. }
+            | Self::FunctionLog { .. } => "GET",
             // A question in a body, since topics would have to be escaped in a query.
-            Self::Explain { .. } => "POST",
+            Self::Explain { .. }
+            | Self::ReplayDelivery { .. }
+            | Self::ReloadSettings
+            | Self::RetryRegistration { .. } => "POST",
         }
     }
 
     fn parameters(&self) -> &'static [&'static str] {
         match self {
-            Self::Registrations => &["limit", "after", "order"],
-            Self::CertificateRegistrations { .. } | Self::Explain { .. } | Self::HandshakeRejections => &[],
+            Self::Registrations => &["status", "ca", "code", "since", "until", "limit", "after", "order"],
+            Self::RegistrationJobs => &["status", "ca", "limit", "after", "order"],
+            Self::Deliveries => &["status", "rule", "certificate", "limit", "after", "order"],
+            Self::FunctionLog { .. } => &["after", "wait"],
+            Self::CertificateRegistrations { .. }
+            | Self::RetryRegistration { .. }
+            | Self::RegistrationJob { .. }
+            | Self::Explain { .. }
+            | Self::HandshakeRejections
+            | Self::Delivery { .. }
+            | Self::ReplayDelivery { .. }
+            | Self::ReloadSettings => &[],
         }
     }
 }
 
 async fn registrations(app: &App, query: &str) -> Result<Registrations, Failure> {
-    let page = app.registry.records(page_request(query)?).await?;
+    let page = app.registry.records(&record_filter(query)?, page_request(query)?).await?;
     Ok(Registrations {
         next: page.next.map(|cursor| cursor.get().to_string()),
         registrations: page.items.into_iter().map(registration).collect(),
     })
+}
+
+/// The filter of a query. The values need no escapes.
+fn record_filter(query: &str) -> Result<RecordFilter, ApiError> {
+    let mut filter = RecordFilter::default();
+    for (name, value) in parameters(query) {
+        let wrong = |problem: &dyn std::fmt::Display| invalid(format!("{name}: {problem}"));
+        let moment = || {
+            let milliseconds = value.parse().map(UnixTime::from_millis);
+            milliseconds
+                .map_err(|_| invalid(format!("{name} is {:?}; it takes milliseconds since 1970", cut(value))))
+        };
+        match name {
+            "status" => {
+                filter.outcome = Some(OutcomeKind::parse(value).map_err(|error| wrong(&error))?);
+            }
+            "ca" => filter.ca = Some(value.parse().map_err(|error| wrong(&error))?),
+            "code" => filter.code = Some(value.to_owned()),
+            "since" => filter.since = Some(moment()?),
+            "until" => filter.until = Some(moment()?),
+            _ => {}
+        }
+    }
+    Ok(filter)
 }
 
 async fn certificate_registrations(app: &App, certificate: &str) -> Result<Registrations, Failure> {
@@ -290,6 +390,9 @@ fn registration(record: RegistrationRecord) -> Registration {
                 thing_name: thing.to_string(),
                 device_type: device_type.as_str().to_owned(),
             },
+            Outcome::Activated { thing } => {
+                RegistrationOutcome::Activated { thing_name: thing.map(|thing| thing.to_string()) }
+            }
             Outcome::Failure(rejection) => {
                 RegistrationOutcome::Failure { code: rejection.code, message: rejection.message }
             }
@@ -297,7 +400,8 @@ fn registration(record: RegistrationRecord) -> Registration {
     }
 }
 
-fn page_request(query: &str) -> Result<PageRequest, ApiError> {
+/// The page that a query asks for; its other parameters are left to whoever knows them.
+pub(crate) fn page_request(query: &str) -> Result<PageRequest, ApiError> {
     let mut page = PageRequest::first(LIMIT_DEFAULT);
     for (name, value) in parameters(query) {
         match name {
@@ -313,7 +417,7 @@ fn page_request(query: &str) -> Result<PageRequest, ApiError> {
                 })?;
                 page.after = Some(Cursor::new(position));
             }
-            _ => {
+            "order" => {
                 page.order = match value {
                     "ascending" => Order::Ascending,
                     "descending" => Order::Descending,
@@ -325,6 +429,7 @@ fn page_request(query: &str) -> Result<PageRequest, ApiError> {
                     }
                 };
             }
+            _ => {}
         }
     }
     Ok(page)
@@ -339,12 +444,12 @@ fn check_parameters(query: &str, known: &[&str]) -> Result<(), ApiError> {
 }
 
 /// The parameters of a query as sent. Those that are known here need no escapes.
-fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
     let parts = query.split('&').filter(|part| !part.is_empty());
     parts.map(|part| part.split_once('=').unwrap_or((part, "")))
 }
 
-fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     text.chars().take(64).collect()
 }
 

@@ -16,21 +16,38 @@ mod config;
 mod connection;
 mod coverage;
 mod data;
+pub mod delivery;
 mod dispatch;
 mod endpoint;
 mod event_configuration;
+mod event_source_mapping;
 pub mod explanation;
 mod failure;
+mod function;
+mod function_concurrency;
+mod function_host;
+pub mod function_log;
+mod function_policy;
+mod function_settings;
+mod given;
+mod greengrass;
+mod greengrass_definition;
 mod handler;
+mod invocation;
 pub mod landfall;
+mod layer;
 mod logging;
+mod metrics;
 mod named;
 mod policy;
 mod principal_policy;
 mod random;
 mod registered_cas;
 mod registration_code;
+pub mod registration_job;
+mod request_class;
 mod server;
+mod settings;
 mod shell;
 mod tag;
 #[cfg(test)]
@@ -38,11 +55,21 @@ mod tests;
 mod thing;
 mod thing_group;
 mod thing_type;
+mod topic_rule;
+mod topic_rule_destination;
 
 pub use config::{
     AccessKey, Authentication, Config, Limits, PageTokenKey, THING_TYPE_DELETION_DELAY_DEFAULT,
 };
 pub use coverage::{CoveredOperation, coverage};
-pub use data::{MessagePublisher, PAYLOAD_BYTES_MAX};
+pub use data::PAYLOAD_BYTES_MAX;
+pub use function_host::{
+    CodeRefusal, FunctionHost, FunctionsOff, InvocationAnswer, InvokeRefusal, LOG_PAGE_BYTES_MAX, LogFailure,
+    LogPage, LogWanted, NoFunctions, RuntimeMissing, StoredCode,
+};
 pub use landfall::{HandshakeRejection, RejectionSource};
-pub use server::{ApiServer, BuildError};
+pub use metrics::MetricsSource;
+pub use registration_job::{NotRetried, RegistrationRetrier, Retried};
+pub use server::{ApiServer, BuildError, Ports};
+pub use settings::SettingsReloader;
+pub use topic_rule_destination::{CONFIRMATION_VALIDITY_MS, DestinationConfirmer, confirmation_path};

@@ -14,6 +14,16 @@ pub(crate) fn uuid() -> Result<[u8; 16], Failure> {
     Ok(bytes)
 }
 
+/// Random bytes that nobody can guess.
+///
+/// # Errors
+/// The system gives no random bytes.
+pub(crate) fn secret<const BYTES: usize>() -> Result<[u8; BYTES], Failure> {
+    let mut bytes = [0; BYTES];
+    rand::fill(&mut bytes).map_err(|error| Failure::internal("making a secret", error))?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use landfall_model::ThingId;
@@ -26,5 +36,10 @@ mod tests {
         assert_eq!(first.as_bytes().get(14), Some(&b'4'), "{first}");
         assert!(first.as_bytes().get(19).is_some_and(|digit| b"89ab".contains(digit)), "{first}");
         assert_ne!(first, ThingId::from_bytes(uuid().unwrap()).to_string());
+    }
+
+    #[test]
+    fn a_secret_is_never_the_same() {
+        assert_ne!(secret::<32>().unwrap(), secret::<32>().unwrap());
     }
 }

@@ -6,6 +6,7 @@ use axum::Router as Shell;
 use landfall_api::{PageTokens, Router, RouterError};
 use landfall_model::Clock;
 use landfall_registry::{CommitObserver, Registry};
+use landfall_services::MessagePublisher;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, Semaphore};
@@ -15,19 +16,48 @@ use tracing::error;
 
 use crate::config::{Authentication, Config};
 use crate::connection::{ConnectionInfo, LimitedListener};
-use crate::data::MessagePublisher;
 use crate::dispatch::App;
 use crate::explanation::DecisionExplainer;
+use crate::function_host::FunctionHost;
 use crate::handler::handlers;
 use crate::landfall::RejectionSource;
+use crate::metrics::MetricsSource;
 use crate::registered_cas::RegisteredCas;
+use crate::registration_job::RegistrationRetrier;
+use crate::settings::SettingsReloader;
 use crate::shell;
+use crate::topic_rule_destination::DestinationConfirmer;
 
 /// The API on its port, not yet serving.
 pub struct ApiServer {
     listener: LimitedListener,
     address: SocketAddr,
     app: Arc<App>,
+}
+
+/// What the API needs of the rest of the server.
+#[derive(Clone)]
+pub struct Ports {
+    /// What it reads and changes.
+    pub registry: Arc<dyn Registry>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The last rejected handshakes.
+    pub rejections: Arc<dyn RejectionSource>,
+    /// Where published messages go.
+    pub publisher: Arc<dyn MessagePublisher>,
+    /// What asks destinations of topic rules to confirm.
+    pub confirmer: Arc<dyn DestinationConfirmer>,
+    /// What keeps and runs functions.
+    pub functions: Arc<dyn FunctionHost>,
+    /// What explains decisions.
+    pub explainer: Arc<dyn DecisionExplainer>,
+    /// What counts and measures.
+    pub metrics: Arc<dyn MetricsSource>,
+    /// What reads the registrar's settings anew.
+    pub settings: Arc<dyn SettingsReloader>,
+    /// What tries registrations again.
+    pub registrations: Arc<dyn RegistrationRetrier>,
 }
 
 /// Why the API cannot be served.
@@ -66,14 +96,19 @@ impl ApiServer {
     ///
     /// # Errors
     /// The address cannot be listened on, or unsigned requests would be taken from other machines.
-    pub async fn build(
-        config: Config,
-        registry: Arc<dyn Registry>,
-        clock: Arc<dyn Clock>,
-        rejections: Arc<dyn RejectionSource>,
-        publisher: Arc<dyn MessagePublisher>,
-        explainer: Arc<dyn DecisionExplainer>,
-    ) -> Result<Self, BuildError> {
+    pub async fn build(config: Config, ports: Ports) -> Result<Self, BuildError> {
+        let Ports {
+            registry,
+            clock,
+            rejections,
+            publisher,
+            confirmer,
+            functions,
+            explainer,
+            metrics,
+            settings,
+            registrations,
+        } = ports;
         let Config {
             listen,
             limits,
@@ -89,17 +124,11 @@ impl ApiServer {
             return Err(BuildError::InsecureOffLoopback { address: listen });
         }
         let router = Router::new(handlers())?;
-        let failed = |source: io::Error| {
-            if source.kind() == io::ErrorKind::AddrInUse {
-                BuildError::AddressInUse { address: listen }
-            } else {
-                BuildError::Listen { address: listen, source }
-            }
-        };
-        let tcp = TcpListener::bind(listen).await.map_err(failed)?;
-        let address = tcp.local_addr().map_err(failed)?;
+        let (tcp, address) = bind(listen).await?;
         let listener = LimitedListener::new(tcp, limits.connections_max, limits.idle_timeout);
         let requests = Semaphore::new(limits.requests_max.min(Semaphore::MAX_PERMITS));
+        let code_uploads = Semaphore::new(limits.code_uploads_max.clamp(1, Semaphore::MAX_PERMITS));
+        let invocations = Semaphore::new(limits.invocations_max.min(Semaphore::MAX_PERMITS));
         let key_generations = Semaphore::new(limits.key_generations_max.clamp(1, Semaphore::MAX_PERMITS));
         let registered_cas = Arc::new(RegisteredCas::default());
         registry.observe(Arc::clone(&registered_cas) as Arc<dyn CommitObserver>);
@@ -110,7 +139,12 @@ impl ApiServer {
             clock,
             rejections,
             publisher,
+            confirmer,
+            functions,
             explainer,
+            metrics,
+            settings,
+            registrations,
             scope,
             hostname,
             credentials,
@@ -120,6 +154,8 @@ impl ApiServer {
             key_generations: Arc::new(key_generations),
             thing_type_deletion_delay,
             requests,
+            code_uploads: Arc::new(code_uploads),
+            invocations,
             ca_registrations: Mutex::new(()),
             registered_cas,
         };
@@ -144,4 +180,18 @@ impl ApiServer {
             }
         });
     }
+}
+
+/// Binds the port, and says which one it is.
+async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), BuildError> {
+    let failed = |source: io::Error| {
+        if source.kind() == io::ErrorKind::AddrInUse {
+            BuildError::AddressInUse { address: listen }
+        } else {
+            BuildError::Listen { address: listen, source }
+        }
+    };
+    let tcp = TcpListener::bind(listen).await.map_err(failed)?;
+    let address = tcp.local_addr().map_err(failed)?;
+    Ok((tcp, address))
 }

@@ -83,7 +83,7 @@ fn parse_resource(arn: &str, scope: &Scope) -> Result<TaggedResource, ApiError> 
     let resource = scope.parse_arn(arn).map_err(|error| invalid(format!("resourceArn: {error}")))?;
     let refuse = || {
         invalid(format!(
-            "{arn:?} cannot have tags; CA certificates, policies, thing types, thing groups and billing groups can"
+            "{arn:?} cannot have tags; CA certificates, policies, thing types, thing groups, billing groups and topic rules can"
         ))
     };
     resource.into_tagged_resource().ok_or_else(refuse)
@@ -96,5 +96,6 @@ fn not_found(resource: TaggedResource) -> Conflict {
         TaggedResource::Policy(name) => Conflict::PolicyNotFound(name),
         TaggedResource::ThingGroup(name) => Conflict::ThingGroupNotFound(name),
         TaggedResource::ThingType(name) => Conflict::ThingTypeNotFound(name),
+        TaggedResource::TopicRule(name) => Conflict::TopicRuleNotFound(name),
     }
 }

@@ -400,6 +400,16 @@ mod tests {
                 "sql": "SELECT * FROM 'a'", "actions": [{"lambda": {"functionArn": "f"}}]
             }})
         );
+        // Landfall's own action is kept as those of AWS are, and what neither has is dropped.
+        let rule = r#"{"sql":"s","actions":[{"exec":{"command":["/bin/a","b"],"x":1}},{"fax":{}}]}"#;
+        let request =
+            HttpRequest::new("POST", "/rules/r").with_header("x-amz-tagging", "a=b").with_body(rule);
+        assert_eq!(
+            bind_request(Service::Iot, &request).unwrap(),
+            json!({"ruleName": "r", "tags": "a=b", "topicRulePayload": {
+                "sql": "s", "actions": [{"exec": {"command": ["/bin/a", "b"]}}, {}]
+            }})
+        );
         let properties = BASE64.encode(r#"[{"a":"b"}]"#);
         let request = HttpRequest::new("POST", "/topics/a%2Fb?qos=1&retain=true")
             .with_header("x-amz-mqtt5-user-properties", &properties)

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::http::{Headers, HttpResponse};
-use crate::model::{Protocol, ServiceModel};
+use crate::model::{Protocol, Service, ServiceModel};
 use crate::sts;
 
 /// The error that an operation answers with.
@@ -35,6 +35,12 @@ impl ApiError {
     /// The code.
     pub fn code(&self) -> ErrorCode {
         self.code
+    }
+
+    /// The same error in the words of a service: what every service can answer has a code of its own in some.
+    #[must_use]
+    pub fn in_words_of(self, service: Option<Service>) -> Self {
+        Self { code: service.map_or(self.code, |service| self.code.in_words_of(service)), ..self }
     }
 
     /// What is wrong, for the caller.
@@ -71,6 +77,10 @@ impl ApiError {
         // A few errors of lambda and greengrass spell the member `Message`.
         let message = members.iter().find(|member| member.eq_ignore_ascii_case("message"));
         let mut body = Map::new();
+        // Errors of lambda say whose fault it is.
+        if members.iter().any(|member| member == "Type") {
+            body.insert("Type".to_owned(), Value::from(if status < 500 { "User" } else { "Service" }));
+        }
         body.insert(message.map_or("message", String::as_str).to_owned(), Value::from(self.message.as_str()));
         for (name, value) in [("resourceId", &self.resource_id), ("resourceArn", &self.resource_arn)] {
             if let Some(value) = value.as_ref().filter(|_| members.iter().any(|member| member == name)) {
@@ -221,13 +231,29 @@ error_codes! {
 
     /// greengrass: the request is not valid.
     BadRequest = "BadRequestException", 400;
+    /// greengrass: the group or definition does not exist.
+    IdNotFound = "IdNotFoundException", 404;
+    /// greengrass: the account has no service role; the code at AWS is the status.
+    NoServiceRole = "404", 404;
+    /// greengrass: the version of the group or definition does not exist.
+    VersionNotFound = "VersionNotFoundException", 404;
     /// greengrass: an unexpected failure.
     InternalServerError = "InternalServerErrorException", 500;
 
+    /// lambda: there is no room for more code.
+    CodeStorageExceeded = "CodeStorageExceededException", 400;
     /// lambda: the body is not what the operation reads.
     InvalidRequestContent = "InvalidRequestContentException", 400;
     /// lambda: a parameter has a value that is not valid.
     InvalidParameterValue = "InvalidParameterValueException", 400;
+    /// lambda: what would run the function is not there.
+    InvalidRuntime = "InvalidRuntimeException", 502;
+    /// lambda: the policy of the function is too long.
+    PolicyLengthExceeded = "PolicyLengthExceededException", 400;
+    /// lambda: the revision is not the one that the caller expects.
+    PreconditionFailed = "PreconditionFailedException", 412;
+    /// lambda: the payload is too large.
+    RequestTooLarge = "RequestTooLargeException", 413;
     /// lambda: the resource exists already, or another operation is under way.
     ResourceConflict = "ResourceConflictException", 409;
     /// lambda: an unexpected failure.
@@ -254,6 +280,24 @@ error_codes! {
 }
 
 impl ErrorCode {
+    /// The code that a service has for the same; the SDKs know an error by its code only if its service has it.
+    pub fn in_words_of(self, service: Service) -> Self {
+        let own: &[(Self, Self)] = match service {
+            Service::Lambda => &[
+                (Self::InvalidRequest, Self::InvalidParameterValue),
+                (Self::RequestEntityTooLarge, Self::RequestTooLarge),
+                (Self::InternalFailure, Self::Service),
+            ],
+            Service::Greengrass => &[
+                (Self::InvalidRequest, Self::BadRequest),
+                (Self::ResourceNotFound, Self::IdNotFound),
+                (Self::InternalFailure, Self::InternalServerError),
+            ],
+            Service::Iot | Service::IotData | Service::Sts => &[],
+        };
+        own.iter().find(|(code, _)| *code == self).map_or(self, |(_, own)| *own)
+    }
+
     /// The code on the wire, in services of the query protocol.
     pub fn query_name(self) -> &'static str {
         // The query protocol has names of its own for the errors that every service has in common; else a code is
@@ -282,7 +326,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::model::{Service, ServiceModels};
+    use crate::model::ServiceModels;
 
     const ID: [u8; 16] = [0x11; 16];
 
@@ -352,6 +396,22 @@ mod tests {
         x-amzn-requestid: 11111111-1111-4111-9111-111111111111
         {"Message":"no"}
         "#);
+        let error = ApiError::new(ErrorCode::ResourceNotFound, "Function not found: f");
+        insta::assert_snapshot!(render(Some(Service::Lambda), &error), @r#"
+        404
+        content-type: application/json
+        x-amzn-errortype: ResourceNotFoundException
+        x-amzn-requestid: 11111111-1111-4111-9111-111111111111
+        {"Type":"User","Message":"Function not found: f"}
+        "#);
+        let error = ApiError::new(ErrorCode::Service, "no");
+        insta::assert_snapshot!(render(Some(Service::Lambda), &error), @r#"
+        500
+        content-type: application/json
+        x-amzn-errortype: ServiceException
+        x-amzn-requestid: 11111111-1111-4111-9111-111111111111
+        {"Type":"Service","Message":"no"}
+        "#);
         let error = ApiError::new(ErrorCode::UnknownOperation, "no");
         insta::assert_snapshot!(render(None, &error), @r#"
         404
@@ -378,6 +438,31 @@ mod tests {
           <RequestId>11111111-1111-4111-9111-111111111111</RequestId>
         </ErrorResponse>
         "#);
+    }
+
+    #[test]
+    fn words_of_services() {
+        let check = |service, code: ErrorCode, expected: ErrorCode| {
+            let error = ApiError::new(code, "x").in_words_of(service);
+            assert_eq!((error.code(), error.message()), (expected, "x"));
+        };
+        for code in ErrorCode::ALL {
+            check(None, *code, *code);
+            check(Some(Service::Iot), *code, *code);
+            // What has a word of the service's own is told in it.
+            for service in [Service::Lambda, Service::Greengrass] {
+                let own = code.in_words_of(service);
+                assert_eq!(own.in_words_of(service), own);
+                assert_eq!(own.status(), code.status(), "{code}");
+            }
+        }
+        check(Some(Service::Lambda), ErrorCode::InvalidRequest, ErrorCode::InvalidParameterValue);
+        check(Some(Service::Lambda), ErrorCode::RequestEntityTooLarge, ErrorCode::RequestTooLarge);
+        check(Some(Service::Lambda), ErrorCode::InternalFailure, ErrorCode::Service);
+        check(Some(Service::Lambda), ErrorCode::ResourceNotFound, ErrorCode::ResourceNotFound);
+        check(Some(Service::Greengrass), ErrorCode::InvalidRequest, ErrorCode::BadRequest);
+        check(Some(Service::Greengrass), ErrorCode::ResourceNotFound, ErrorCode::IdNotFound);
+        check(Some(Service::Greengrass), ErrorCode::InternalFailure, ErrorCode::InternalServerError);
     }
 
     #[test]

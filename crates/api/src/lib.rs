@@ -13,6 +13,7 @@ mod blob;
 mod error;
 mod http;
 mod model;
+mod opaque;
 mod operation;
 mod output;
 mod paging;
@@ -33,6 +34,14 @@ pub mod certificate;
 pub mod data;
 pub mod endpoint;
 pub mod event_configuration;
+pub mod event_source_mapping;
+pub mod function;
+pub mod function_concurrency;
+pub mod function_policy;
+pub mod greengrass;
+pub mod greengrass_definition;
+pub mod invocation;
+pub mod layer;
 pub mod logging;
 pub mod policy;
 pub mod principal_policy;
@@ -41,6 +50,8 @@ pub mod tag;
 pub mod thing;
 pub mod thing_group;
 pub mod thing_type;
+pub mod topic_rule;
+pub mod topic_rule_destination;
 
 pub use crate::blob::WireBlob;
 pub use crate::error::{ApiError, ErrorCode, RequestId};
@@ -50,6 +61,7 @@ pub use crate::model::{
     Paging, Protocol, Service, ServiceModel, ServiceModels, Shape, ShapeId, ShapeKind, StringShape,
     StructureShape, TimestampFormat,
 };
+pub use crate::opaque::OpaqueMember;
 pub use crate::operation::{ApiOperation, OperationKey};
 pub use crate::output::OutputError;
 pub use crate::paging::{Cursor, PAGE_SIZE_DEFAULT, PageRequest, PageTokens, TOKEN_CHARS_MAX};

@@ -252,7 +252,9 @@ impl ServiceModels {
     ///
     /// Fails when a model contradicts itself. The tests load every model, so this happens to a developer only.
     pub fn embedded() -> Result<Self, ModelError> {
-        let models = Service::ALL.into_iter().map(|service| load::load(service, embedded_text(service)));
+        let models = Service::ALL
+            .into_iter()
+            .map(|service| load::load(service, embedded_text(service), embedded_additions(service)));
         Ok(Self { models: models.collect::<Result<_, _>>()? })
     }
 
@@ -428,6 +430,14 @@ fn embedded_text(service: Service) -> &'static str {
     }
 }
 
+/// What Landfall has in its operations that AWS has not.
+fn embedded_additions(service: Service) -> Option<&'static str> {
+    match service {
+        Service::Iot => Some(include_str!("../models/iot-additions.json")),
+        Service::IotData | Service::Lambda | Service::Greengrass | Service::Sts => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -477,5 +487,16 @@ mod tests {
         assert!(iot.operation("ListAttachedPolicie").is_none());
         let lambda = models.get(Service::Lambda).unwrap();
         assert_eq!(lambda.operation("CreateFunction").unwrap().status(), 201);
+    }
+
+    #[test]
+    fn a_topic_rule_can_have_an_action_that_aws_lacks() {
+        let models = ServiceModels::embedded().unwrap();
+        let iot = models.get(Service::Iot).unwrap();
+        let action = iot.shapes().iter().find(|shape| shape.name() == "Action").unwrap();
+        let ShapeKind::Structure(action) = action.kind() else { panic!("{action:?}") };
+        let member = |name: &str| action.members.iter().find(|member| member.name == name).unwrap();
+        assert_eq!(iot.shape(member("exec").shape).name(), "ExecAction");
+        assert_eq!(iot.shape(member("lambda").shape).name(), "LambdaAction");
     }
 }

@@ -166,6 +166,12 @@ impl<H> Router<H> {
         Ok(Call { operation, handler, input })
     }
 
+    /// The operation of the service whose method and path the request has, if there is one. Nothing else of the request is
+    /// looked at, and the operation need not be built.
+    pub fn operation(&self, request: &HttpRequest, service: Service) -> Option<&Operation> {
+        self.find(service, request).map(|(operation, _)| operation)
+    }
+
     /// The response of an operation that succeeded.
     ///
     /// # Errors
@@ -365,6 +371,26 @@ mod tests {
         let request = HttpRequest::new("GET", &target);
         let page = router.resolve(&request, Service::Iot).unwrap().page(&tokens).unwrap();
         assert_eq!(page, PageRequest { after: Some(Cursor::Number(9)), size: 25 });
+    }
+
+    #[test]
+    fn an_operation_is_known_before_its_body() {
+        let router = router();
+        let check = |service, method: &str, target: &str, expected: Option<&str>| {
+            let found = router.operation(&HttpRequest::new(method, target), service);
+            assert_eq!(found.map(Operation::name), expected, "{method} {target}");
+        };
+        check(Service::Lambda, "POST", "/2015-03-31/functions", Some("CreateFunction"));
+        check(Service::Lambda, "POST", "/2015-03-31/functions/", Some("CreateFunction"));
+        check(
+            Service::Lambda,
+            "PUT",
+            "/2015-03-31/functions/arn%3Aaws%3Alambda/code",
+            Some("UpdateFunctionCode"),
+        );
+        check(Service::Lambda, "POST", "/2015-03-31/functions/f/invocations?Qualifier=1", Some("Invoke"));
+        check(Service::Lambda, "GET", "/things", None);
+        check(Service::Iot, "GET", "/things", Some("ListThings"));
     }
 
     #[test]

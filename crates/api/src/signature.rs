@@ -245,6 +245,18 @@ pub fn claimed_service(request: &HttpRequest) -> Option<String> {
     verify::Authorization::of(request).ok().map(|authorization| authorization.scope.service)
 }
 
+/// The access key that a request says it is signed with, before anything of it is verified.
+///
+/// It is good for turning away who cannot have signed the request before its body is read; what a request may do is decided
+/// on [`VerifiedRequest`].
+///
+/// # Errors
+///
+/// Says why there is none.
+pub fn claimed_access_key(request: &HttpRequest) -> Result<AccessKeyId, SignatureError> {
+    verify::Authorization::of(request).map(|authorization| authorization.access_key_id)
+}
+
 fn iso(moment: &Timestamp) -> String {
     canonical::format_date(*moment)
 }

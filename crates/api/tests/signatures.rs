@@ -5,7 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use landfall_api::signature::{
     AccessKeyId, CLOCK_SKEW_MAX, Credentials, SecretAccessKey, SignatureError, VerifiedRequest,
-    claimed_service, sign, verify,
+    claimed_access_key, claimed_service, sign, verify,
 };
 use landfall_api::{ApiError, HttpRequest};
 use proptest::prelude::*;
@@ -122,6 +122,7 @@ fn what_sdks_signed_is_verified() {
         assert_eq!(verified.access_key_id().as_str(), KEY);
         assert_eq!(verified.region(), "eu-central-1");
         assert_eq!(claimed_service(&request).as_deref(), Some(verified.service()));
+        assert_eq!(claimed_access_key(&request).as_ref(), Ok(verified.access_key_id()));
         let signed_as = match entry["service"].as_str().unwrap() {
             "iot-data" => "iotdata",
             // The old SDK for JavaScript has this name for it.

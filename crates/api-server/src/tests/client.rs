@@ -29,6 +29,11 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
+    /// Whether the operation was carried out; those of iot answer with 200, those of lambda with others too.
+    pub(super) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     /// The JSON of a success.
     pub(super) fn ok(&self) -> Value {
         assert_eq!(self.status, 200, "{self:?}");
@@ -39,7 +44,10 @@ impl Answer {
     pub(super) fn error(&self) -> String {
         assert_eq!(self.header("content-type"), "application/json");
         assert_eq!(self.header("x-amzn-requestid").len(), 36);
-        let message = self.json()["message"].as_str().unwrap_or_else(|| panic!("{self:?}")).to_owned();
+        let json = self.json();
+        // Some errors of lambda spell it so.
+        let message = json.get("message").or_else(|| json.get("Message")).and_then(Value::as_str);
+        let message = message.unwrap_or_else(|| panic!("{self:?}"));
         format!("{} {}: {message}", self.status, self.header("x-amzn-errortype"))
     }
 }

@@ -186,8 +186,9 @@ async fn what_is_not_built_says_so() {
     ] {
         check_not_built(&world, method, target, "", what).await;
     }
-    let expected = "501 NotImplementedException: the operation ListTopicRules of iot is not implemented here";
-    check(&world, "GET", "/rules", "", expected).await;
+    let expected =
+        "501 NotImplementedException: the operation ListRoleAliases of iot is not implemented here";
+    check(&world, "GET", "/role-aliases", "", expected).await;
 }
 
 #[tokio::test]

@@ -6,9 +6,14 @@ use super::client::Answer;
 use super::world::World;
 
 /// A list operation: method, target up to where its paging parameters go, and the member with the entries.
+#[derive(Clone, Copy)]
 pub(super) enum Listing<'a> {
     Marker(&'a str, &'a str, &'a str),
     Token(&'a str, &'a str, &'a str),
+    /// Of lambda, with GET.
+    Lambda(&'a str, &'a str),
+    /// Of greengrass, with GET.
+    Greengrass(&'a str, &'a str),
 }
 
 /// Reads a list with pages of several sizes; its entries must be these.
@@ -30,14 +35,23 @@ pub(super) async fn assert_pages_with(
         Listing::Token(method, target, member) => {
             (method, target, member, "maxResults", "nextToken", "nextToken")
         }
+        Listing::Lambda(target, member) => ("GET", target, member, "MaxItems", "Marker", "NextMarker"),
+        Listing::Greengrass(target, member) => {
+            ("GET", target, member, "MaxResults", "NextToken", "NextToken")
+        }
     };
-    for size in [1, 2, 3, 250] {
+    let (service, size_max) = match listing {
+        Listing::Marker(..) | Listing::Token(..) => ("iot", 250),
+        Listing::Lambda(..) => ("lambda", 50),
+        Listing::Greengrass(..) => ("greengrass", 250),
+    };
+    for size in [1, 2, 3, size_max] {
         let mut entries = Vec::new();
         let mut after = String::new();
         loop {
             let target = format!("{target}&{size_name}={size}{after}").replace("?&", "?");
             let answer: Answer = match header {
-                None => world.iot(method, &target, "").await,
+                None => world.signed(service, method, &target, "").await,
                 Some(header) => world.iot_with(method, &target, header, "").await,
             };
             let page = answer.ok();

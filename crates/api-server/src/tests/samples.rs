@@ -7,8 +7,10 @@ use landfall_api::{HttpRequest, Service};
 use super::client::{credentials, send, signed, signing_name};
 use super::world::World;
 use super::{
-    authorization, billing_groups, ca_certificates, certificates, event_configurations, logging, messages,
-    policies, tags, thing_groups, thing_types, things,
+    authorization, billing_groups, ca_certificates, certificates, event_configurations,
+    event_source_mappings, function_policies, functions, greengrass, greengrass_definitions, invocations,
+    layers, logging, messages, policies, tags, thing_groups, thing_types, things, topic_rule_destinations,
+    topic_rules,
 };
 use crate::handler::handlers;
 
@@ -74,6 +76,15 @@ pub(super) fn samples(world: &World) -> Vec<Sample> {
     samples.extend(certificates::samples(world));
     samples.extend(ca_certificates::samples(world));
     samples.extend(messages::samples());
+    samples.extend(topic_rules::samples());
+    samples.extend(topic_rule_destinations::samples());
+    samples.extend(functions::samples());
+    samples.extend(function_policies::samples());
+    samples.extend(invocations::samples());
+    samples.extend(layers::samples());
+    samples.extend(greengrass::samples());
+    samples.extend(greengrass_definitions::samples());
+    samples.extend(event_source_mappings::samples());
     samples.extend(others());
     samples
 }
@@ -101,7 +112,7 @@ async fn a_sample_calls_its_operation_and_succeeds() {
     for sample in samples(&world) {
         let request = signed(sample.request(&world), signing_name(sample.service), &credentials());
         let answer = send(world.address, &request).await;
-        assert_eq!(answer.status, 200, "{}: {answer:?}", sample.operation);
+        assert!(answer.is_success(), "{}: {answer:?}", sample.operation);
         assert_eq!(answer.header("x-amzn-requestid").len(), 36, "{}", sample.operation);
     }
 }

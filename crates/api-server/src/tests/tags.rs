@@ -27,7 +27,10 @@ async fn arns(world: &World) -> Vec<String> {
         assert_eq!(world.iot("POST", path, "").await.status, 200);
     }
     let ca = format!("cacert/{}", world.ca_id());
-    let names = [&ca, "policy/policy-1", "thingtype/sensor", "thinggroup/group", "billinggroup/group"];
+    let rule = r#"{"sql": "SELECT * FROM 'a'", "actions": []}"#;
+    assert_eq!(world.iot("POST", "/rules/rule", rule).await.status, 200);
+    let names =
+        [&ca, "policy/policy-1", "thingtype/sensor", "thinggroup/group", "billinggroup/group", "rule/rule"];
     names.map(|name| format!("{ARN}{name}")).into()
 }
 
@@ -88,6 +91,7 @@ async fn what_cannot_have_tags_is_refused() {
         ("thingtype/nothing".to_owned(), "thing type nothing does not exist".to_owned()),
         ("thinggroup/nothing".to_owned(), "thing group nothing does not exist".to_owned()),
         ("billinggroup/nothing".to_owned(), "billing group nothing does not exist".to_owned()),
+        ("rule/nothing".to_owned(), "topic rule nothing does not exist".to_owned()),
     ] {
         check(&format!("{ARN}{name}"), &format!("404 ResourceNotFoundException: {expected}")).await;
     }
@@ -95,7 +99,7 @@ async fn what_cannot_have_tags_is_refused() {
         let arn = format!("{ARN}{name}");
         let expected = format!(
             "400 InvalidRequestException: {arn:?} cannot have tags; CA certificates, policies, thing types, thing \
-             groups and billing groups can"
+             groups, billing groups and topic rules can"
         );
         check(&arn, &expected).await;
     }

@@ -11,22 +11,24 @@ use landfall_model::{
     AccountId, AttributeName, AttributeValue, AutoRegistration, CaCertificate, CaCertificateId, CaStatus,
     Certificate, CertificateDer, CertificateId, CertificateMode, CertificateStatus, Clock, CreationId,
     DeviceType, Outcome, Policy, PolicyName, PolicyVersionId, Region, RegistrationCode, RegistrationRecord,
-    Rejection, Scope, SignedPart, Thing, ThingId, ThingName, ThingType, ThingTypeId, ThingTypeName, UnixTime,
-    Validity,
+    Rejection, Scope, SignedPart, Thing, ThingId, ThingName, ThingType, ThingTypeId, ThingTypeName,
+    TopicRuleDestination, UnixTime, Validity,
 };
 use landfall_mqtt::Message;
 use landfall_pki::{
     CertificateVersion, DeviceRequest, Issuer, KeyKind, KeyPair, ParsedCertificate, Subject, validity_of_days,
 };
 use landfall_registry::{MemoryRegistry, Registry, Transaction};
+use landfall_services::MessagePublisher;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::client::{self, Answer};
+use super::host::Host;
 use crate::{
-    AccessKey, ApiServer, Authentication, BuildError, Config, HandshakeRejection, Limits, MessagePublisher,
-    PageTokenKey, THING_TYPE_DELETION_DELAY_DEFAULT,
+    AccessKey, ApiServer, Authentication, BuildError, Config, DestinationConfirmer, FunctionHost,
+    HandshakeRejection, Limits, NoFunctions, PageTokenKey, Ports, THING_TYPE_DELETION_DELAY_DEFAULT,
 };
 
 /// When everything happens.
@@ -49,6 +51,9 @@ pub(super) struct World {
     /// Signs the certificates that the server makes.
     pub(super) device_ca: Arc<Issuer>,
     pub(super) published: Arc<Published>,
+    pub(super) confirmations: Arc<Confirmations>,
+    /// The host of functions, unless the server was started with another.
+    pub(super) host: Arc<Host>,
     pub(super) tracker: TaskTracker,
     pub(super) stopping: CancellationToken,
 }
@@ -56,6 +61,10 @@ pub(super) struct World {
 /// Keeps what is published, with the time until it expires.
 #[derive(Default)]
 pub(super) struct Published(Mutex<Vec<(Message, Option<Duration>)>>);
+
+/// Keeps which destinations are asked to confirm.
+#[derive(Default)]
+pub(super) struct Confirmations(Mutex<Vec<TopicRuleDestination>>);
 
 struct FixedClock;
 
@@ -74,8 +83,23 @@ impl Published {
 
 #[async_trait]
 impl MessagePublisher for Published {
-    async fn publish(&self, message: Message, expires_after: Option<Duration>) {
+    async fn publish(&self, message: Message, expires_after: Option<Duration>, republish_depth: u8) {
+        assert_eq!(republish_depth, 0, "no rule published it");
         self.0.lock().unwrap().push((message, expires_after));
+    }
+}
+
+impl Confirmations {
+    /// Those that were asked since the last time.
+    pub(super) fn take(&self) -> Vec<TopicRuleDestination> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl DestinationConfirmer for Confirmations {
+    async fn confirm(&self, destination: TopicRuleDestination) {
+        self.0.lock().unwrap().push(destination);
     }
 }
 
@@ -85,6 +109,20 @@ impl World {
     }
 
     pub(super) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let host = Arc::new(Host::default());
+        Self::start_in(Arc::clone(&host) as Arc<dyn FunctionHost>, host, change).await
+    }
+
+    /// Starts a server with another host of functions.
+    pub(super) async fn start_with_host(functions: impl FunctionHost) -> Self {
+        Self::start_in(Arc::new(functions), Arc::new(Host::default()), |_| {}).await
+    }
+
+    async fn start_in(
+        functions: Arc<dyn FunctionHost>,
+        host: Arc<Host>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let registry = Arc::new(MemoryRegistry::new());
         let ca = new_ca("CN=Root, O=Acme Inc");
         let device = device_of(&ca);
@@ -93,12 +131,18 @@ impl World {
         change(&mut config);
         let device_ca = Arc::clone(&config.device_ca);
         let published = Arc::new(Published::default());
-        let publisher = Arc::clone(&published) as Arc<dyn MessagePublisher>;
-        let server = build_with(config, Arc::clone(&registry), publisher).await.unwrap();
+        let confirmations = Arc::new(Confirmations::default());
+        let ports = Ports {
+            publisher: Arc::clone(&published) as Arc<dyn MessagePublisher>,
+            confirmer: Arc::clone(&confirmations) as Arc<dyn DestinationConfirmer>,
+            functions,
+            ..ports(Arc::clone(&registry))
+        };
+        let server = ApiServer::build(config, ports).await.unwrap();
         let (address, tracker, stopping) =
             (server.local_addr(), TaskTracker::new(), CancellationToken::new());
         server.spawn(&tracker, stopping.clone());
-        Self { address, registry, ca, device, device_ca, published, tracker, stopping }
+        Self { address, registry, ca, device, device_ca, published, confirmations, host, tracker, stopping }
     }
 
     pub(super) fn request(&self, method: &str, target: &str, body: &str) -> HttpRequest {
@@ -133,14 +177,10 @@ impl World {
 }
 
 pub(super) async fn build(config: Config, registry: Arc<MemoryRegistry>) -> Result<ApiServer, BuildError> {
-    build_with(config, registry, Arc::new(Published::default())).await
+    ApiServer::build(config, ports(registry)).await
 }
 
-async fn build_with(
-    config: Config,
-    registry: Arc<MemoryRegistry>,
-    publisher: Arc<dyn MessagePublisher>,
-) -> Result<ApiServer, BuildError> {
+fn ports(registry: Arc<MemoryRegistry>) -> Ports {
     let rejections = || {
         vec![HandshakeRejection {
             at: EARLIER,
@@ -149,8 +189,18 @@ async fn build_with(
             message: "no registered CA certificate signed it".to_owned(),
         }]
     };
-    let explainer = Arc::new(super::explanation::OnePolicy);
-    ApiServer::build(config, registry, Arc::new(FixedClock), Arc::new(rejections), publisher, explainer).await
+    Ports {
+        registry,
+        clock: Arc::new(FixedClock),
+        rejections: Arc::new(rejections),
+        publisher: Arc::new(Published::default()),
+        confirmer: Arc::new(Confirmations::default()),
+        functions: Arc::new(NoFunctions),
+        explainer: Arc::new(super::explanation::OnePolicy),
+        metrics: Arc::new(super::metrics::OneMetric),
+        settings: Arc::new(super::settings::Reloads::default()),
+        registrations: Arc::new(super::registration_jobs::Retries),
+    }
 }
 
 pub(super) fn config() -> Config {
@@ -253,6 +303,11 @@ async fn fill(registry: &MemoryRegistry, ca: &Issuer, device: &ParsedCertificate
         });
     }
     fill_things(&mut transaction);
+    super::layers::fill(&mut transaction);
+    super::functions::fill(&mut transaction);
+    super::event_source_mappings::fill(&mut transaction);
+    super::greengrass::fill(&mut transaction, device);
+    transaction.create_destination(super::topic_rule_destinations::waiting());
     for name in ["policy-1", "policy-2", "policy-3"] {
         let name = PolicyName::parse(name).unwrap();
         transaction.ensure_policy(Policy {

@@ -25,6 +25,16 @@ pub enum ModelError {
         /// Where the text went wrong.
         source: serde_json::Error,
     },
+    /// An addition to the model is there already, or is to what is not there.
+    #[error("the additions to the model of {service} have {name:?}, {problem}")]
+    Addition {
+        /// Whose model it is.
+        service: &'static str,
+        /// The shape or member.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// A part of the model has something that this program does not know, or names a shape that is not there.
     #[error("the model of {service} has {found} in {place}, expected {expected}")]
     Unexpected {
@@ -39,10 +49,17 @@ pub enum ModelError {
     },
 }
 
-/// Reads the model of a service.
-pub(super) fn load(service: Service, text: &str) -> Result<ServiceModel, ModelError> {
-    let file: ModelFile = serde_json::from_str(text)
-        .map_err(|source| ModelError::Unreadable { service: service.name(), source })?;
+/// Reads the model of a service, with what Landfall adds to it.
+pub(super) fn load(
+    service: Service,
+    text: &str,
+    additions: Option<&str>,
+) -> Result<ServiceModel, ModelError> {
+    let unreadable = |source| ModelError::Unreadable { service: service.name(), source };
+    let mut file: ModelFile = serde_json::from_str(text).map_err(unreadable)?;
+    if let Some(additions) = additions {
+        file.add(service, serde_json::from_str(additions).map_err(unreadable)?)?;
+    }
     let ids = file.shapes.keys().enumerate().map(|(index, name)| (name.as_str(), ShapeId(index))).collect();
     let names = Names { service, ids };
 
@@ -80,6 +97,40 @@ struct ModelFile {
     service: ServiceEntry,
     operations: BTreeMap<String, OperationEntry>,
     shapes: Map<String, Value>,
+}
+
+/// What Landfall adds to a model: members to structures that are there, and shapes.
+#[derive(Deserialize)]
+struct AdditionsFile {
+    members: BTreeMap<String, Map<String, Value>>,
+    shapes: Map<String, Value>,
+}
+
+impl ModelFile {
+    /// Adds what is not there yet, and nothing else: an import of the model must not lose or change the meaning of it.
+    fn add(&mut self, service: Service, additions: AdditionsFile) -> Result<(), ModelError> {
+        let AdditionsFile { members, shapes } = additions;
+        let refuse = |name: &str, problem: &'static str| {
+            Err(ModelError::Addition { service: service.name(), name: name.to_owned(), problem })
+        };
+        for (structure, added) in members {
+            let shape = self.shapes.get_mut(&structure);
+            let Some(present) = shape.and_then(|shape| shape.get_mut("members")?.as_object_mut()) else {
+                return refuse(&structure, "which is no structure of the model");
+            };
+            for (name, reference) in added {
+                if present.insert(name.clone(), reference).is_some() {
+                    return refuse(&name, "which the structure has already");
+                }
+            }
+        }
+        for (name, shape) in shapes {
+            if self.shapes.insert(name.clone(), shape).is_some() {
+                return refuse(&name, "which the model has already");
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Deserialize)]
@@ -302,7 +353,46 @@ mod tests {
         let text = format!(
             r#"{{"service":{{"protocol":"rest-json","apiVersion":"1"}},"operations":{{}},"shapes":{shapes}}}"#
         );
-        load(Service::Iot, &text)
+        load(Service::Iot, &text, None)
+    }
+
+    #[test]
+    fn an_addition_must_be_one() {
+        let model = r#"{"service":{"protocol":"rest-json","apiVersion":"1"},"operations":{},
+            "shapes":{"A":{"type":"structure","members":{"x":"S"}},"S":{"type":"string"}}}"#;
+        let load_with = |members: &str, shapes: &str| {
+            let additions = format!(r#"{{"members":{members},"shapes":{shapes}}}"#);
+            load(Service::Iot, model, Some(&additions))
+        };
+        let model = load_with(r#"{"A":{"y":"T"}}"#, r#"{"T":{"type":"boolean"}}"#).unwrap();
+        let structure = model.structure(ShapeId(0)).unwrap();
+        let names: Vec<_> = structure.members.iter().map(|member| member.name.as_str()).collect();
+        assert_eq!(names, ["x", "y"]);
+        for (members, shapes, expected) in [
+            (
+                r#"{"A":{"x":"S"}}"#,
+                "{}",
+                r#"additions to the model of iot have "x", which the structure has already"#,
+            ),
+            (
+                r#"{"B":{"x":"S"}}"#,
+                "{}",
+                r#"additions to the model of iot have "B", which is no structure of the model"#,
+            ),
+            (
+                r#"{"S":{"x":"S"}}"#,
+                "{}",
+                r#"additions to the model of iot have "S", which is no structure of the model"#,
+            ),
+            (
+                "{}",
+                r#"{"S":{"type":"string"}}"#,
+                r#"additions to the model of iot have "S", which the model has already"#,
+            ),
+            (r#"{"A":{"y":"T"}}"#, "{}", "model of iot has T in A, expected the name of a shape"),
+        ] {
+            assert_eq!(load_with(members, shapes).unwrap_err().to_string(), format!("the {expected}"));
+        }
     }
 
     #[test]

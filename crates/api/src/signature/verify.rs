@@ -80,7 +80,7 @@ pub fn verify(
 /// The parts of the `Authorization` header.
 #[derive(Debug)]
 pub(super) struct Authorization {
-    access_key_id: AccessKeyId,
+    pub(super) access_key_id: AccessKeyId,
     pub(super) scope: Scope,
     signed_headers: Vec<String>,
     signature: Vec<u8>,
