@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use landfall_events::{CertificateRegistered, Event};
 use landfall_model::{
-    AccountId, CaCertificateId, CertificateId, Clock, CreationId, DistinguishedName, Outcome, Principal,
-    RegistrationPlan, RegistrationRecord, SubjectField, ThingName, ThingView, UnixTime,
+    CaCertificateId, CertificateId, Clock, CreationId, DistinguishedName, Outcome, Principal,
+    RegistrationJob, RegistrationJobState, RegistrationPlan, RegistrationRecord, Rejection, Scope,
+    SubjectField, ThingName, ThingView, UnixTime,
 };
+use landfall_pki::CertificateError;
 use landfall_registration::{
-    Admission, Applicant, InactiveCaDevices, PinnedAdmission, Refusal, Settings, decide, decide_pinned, plan,
-    thing_name,
+    Admission, Applicant, CaSettings, InactiveCaDevices, PinnedAdmission, Refusal, Registrar, decide,
+    decide_pinned, plan, thing_name,
 };
 use landfall_registry::{CommitError, Committed, Conflict, Expectation, Registry, StorageError, Transaction};
 use thiserror::Error;
@@ -21,25 +23,14 @@ use crate::known_certificates::KnownCertificates;
 use crate::principals::{Admitted, Recent, RecentPrincipals};
 use crate::touched::AsOf;
 
-/// Who provisions a device whose certificate is seen for the first time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registrar {
-    /// The built-in one, in the transaction that registers the certificate.
-    Builtin,
-    /// Topic rules, which hear of the registration event.
-    Rules,
-}
-
 /// Admits devices by what the registry holds.
 pub(crate) struct Admissions {
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) principals: Arc<RecentPrincipals>,
     pub(crate) known: Arc<KnownCertificates>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) registrar: Registrar,
     pub(crate) inactive_ca_devices: InactiveCaDevices,
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) account: AccountId,
+    pub(crate) scope: Scope,
     pub(crate) attempts_max: u32,
 }
 
@@ -77,8 +68,19 @@ pub(crate) enum Registered {
     Active(Admitted),
     /// Its certificate waits for somebody else to activate it.
     Pending,
+    /// Its interceptors have to be asked: its job is stored.
+    Begun,
     /// It is kept out.
     Refused(Refusal),
+}
+
+/// Why a registration begins, or goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The device is there.
+    Connected,
+    /// An operator wants it to be tried again.
+    Retried,
 }
 
 /// Why nothing could be decided. The device comes back.
@@ -90,6 +92,10 @@ pub(crate) enum AdmissionError {
     Store(#[source] StorageError),
     #[error("the registry did not answer within {0:?}, the limit registration_timeout")]
     Timeout(Duration),
+    #[error("the stored certificate cannot be read")]
+    Certificate(#[from] CertificateError),
+    #[error("{max} registrations wait for their interceptors, which is the limit registration_jobs_max")]
+    TooManyJobs { max: usize },
     #[error("the registry changed {attempts} times while the registration was planned")]
     Contended { attempts: u32 },
 }
@@ -186,13 +192,17 @@ impl Admissions {
     pub(crate) async fn register(
         &self,
         applicant: &Arc<Applicant>,
+        settings: &CaSettings,
         mut next: Next,
+        cause: Cause,
         began: Instant,
     ) -> Result<Registered, AdmissionError> {
         // Most devices' things do not exist yet. When one does, the commit says so, and only then it is looked up.
         let mut thing = None;
         for _ in 0..self.attempts_max {
-            let (transaction, planned) = self.transaction(applicant, next, thing.as_ref(), began);
+            let given_up = self.given_up(applicant, settings, next, cause).await?;
+            let ground = Ground { next, thing: thing.as_ref(), given_up };
+            let (transaction, planned) = self.transaction(applicant, settings, ground, began);
             let as_of = self.principals.now();
             let conflict = match (self.registry.commit(transaction).await, planned) {
                 (Ok(Committed { activated: Some(principal), .. }), Planned::Provisioned(thing)) => {
@@ -200,6 +210,7 @@ impl Admissions {
                     return Ok(Registered::Active(Admitted { principal, as_of }));
                 }
                 (Ok(_), Planned::Refused(refusal)) => return Ok(Registered::Refused(refusal)),
+                (Ok(_), Planned::Begun) => return Ok(Registered::Begun),
                 (Ok(_), Planned::Pending | Planned::Provisioned(_)) => return Ok(Registered::Pending),
                 (Err(CommitError::Conflict(conflict)), _) => conflict,
                 (Err(CommitError::Storage(problem)), _) => return Err(AdmissionError::Store(problem)),
@@ -218,7 +229,7 @@ impl Admissions {
                 Standing::Unregistered(next) => next,
                 Standing::Refused(refusal) => return Ok(Registered::Refused(refusal)),
             };
-            thing = match thing_name(applicant, &self.settings) {
+            thing = match thing_name(applicant, &settings.settings) {
                 Ok(name) => self.registry.thing_view(&name).await?,
                 Err(_) => None,
             };
@@ -226,15 +237,32 @@ impl Admissions {
         Err(AdmissionError::Contended { attempts: self.attempts_max })
     }
 
+    /// Why the registration was given up, if it is a dead letter and nobody wants it to be tried again.
+    async fn given_up(
+        &self,
+        applicant: &Applicant,
+        settings: &CaSettings,
+        next: Next,
+        cause: Cause,
+    ) -> Result<Option<Refusal>, AdmissionError> {
+        match (next, cause) {
+            (Next::Resume(_), Cause::Connected) if asks(settings) => {}
+            (Next::Register | Next::Resume(_), Cause::Connected | Cause::Retried) => return Ok(None),
+        }
+        let job = self.registry.registration_job(applicant.certificate).await?;
+        Ok(job.as_ref().and_then(given_up))
+    }
+
     /// All that one attempt changes, in one transaction.
     fn transaction(
         &self,
         applicant: &Arc<Applicant>,
-        next: Next,
-        thing: Option<&ThingView>,
+        settings: &CaSettings,
+        ground: Ground<'_>,
         began: Instant,
     ) -> (Transaction, Planned) {
         let now = self.clock.now();
+        let Ground { next, thing, given_up } = ground;
         let mut transaction = Transaction::new();
         let creation_id = match next {
             Next::Resume(creation_id) => {
@@ -251,24 +279,66 @@ impl Admissions {
         transaction.append(Event::CertificateRegistered(CertificateRegistered {
             certificate: applicant.certificate,
             ca: applicant.ca,
-            account: self.account.clone(),
+            account: self.scope.account.clone(),
             at: now,
         }));
-        let planned = match self.registrar {
+        let planned = match settings.registrar {
             Registrar::Rules => Planned::Pending,
-            Registrar::Builtin => match plan(applicant, &self.settings, thing, creation_id) {
-                Ok(plan) => {
-                    transaction.provision(&plan, &self.account, now);
+            Registrar::Builtin => match (plan(applicant, &settings.settings, thing, creation_id), given_up) {
+                (Ok(_), None) if asks(settings) => {
+                    let (certificate, ca) = (applicant.certificate, applicant.ca);
+                    transaction.begin_registration_job(RegistrationJob::new(
+                        certificate,
+                        ca,
+                        creation_id,
+                        now,
+                    ));
+                    return (transaction, Planned::Begun);
+                }
+                (Ok(plan), None) => {
+                    transaction.provision(&plan, &self.scope, now);
                     transaction.record(success(&plan, now, began.elapsed()));
                     Planned::Provisioned(plan.thing_name().clone())
                 }
-                Err(refusal) => {
-                    transaction.record(failure(applicant, &refusal, now, began.elapsed()));
+                (Ok(_), Some(refusal)) => {
+                    let outcome = Outcome::Failure(refusal.rejection());
+                    transaction.record(record(applicant, outcome, now, began.elapsed()));
+                    return (transaction, Planned::Refused(refusal));
+                }
+                (Err(refusal), _) => {
+                    let outcome = Outcome::Failure(refusal.rejection());
+                    transaction.record(record(applicant, outcome, now, began.elapsed()));
                     Planned::Refused(refusal)
                 }
             },
         };
+        if matches!(next, Next::Resume(_)) {
+            // There may be one that began when other settings held.
+            transaction.remove_registration_job(applicant.certificate);
+        }
         (transaction, planned)
+    }
+
+    /// Records that somebody activated the certificate of a device that waited for it.
+    pub(crate) async fn record_activation(
+        &self,
+        applicant: &Applicant,
+        principal: &Principal,
+        began: Instant,
+    ) -> Result<(), AdmissionError> {
+        let thing = principal.things.first().map(|thing| thing.name.clone());
+        self.record(applicant, Outcome::Activated { thing }, began).await
+    }
+
+    /// Records that nobody activated the certificate of a device while it waited.
+    pub(crate) async fn record_waiting(
+        &self,
+        applicant: &Applicant,
+        message: String,
+        began: Instant,
+    ) -> Result<(), AdmissionError> {
+        let rejection = Rejection { code: NOT_ACTIVATED.to_owned(), message };
+        self.record(applicant, Outcome::Failure(rejection), began).await
     }
 
     async fn record_refusal(
@@ -277,8 +347,22 @@ impl Admissions {
         refusal: &Refusal,
         began: Instant,
     ) -> Result<(), AdmissionError> {
+        self.record(applicant, Outcome::Failure(refusal.rejection()), began).await
+    }
+
+    async fn record(
+        &self,
+        applicant: &Applicant,
+        outcome: Outcome,
+        began: Instant,
+    ) -> Result<(), AdmissionError> {
         let mut transaction = Transaction::new();
-        transaction.record(failure(applicant, refusal, self.clock.now(), began.elapsed()));
+        transaction.record(record(applicant, outcome, self.clock.now(), began.elapsed()));
+        self.commit(transaction).await
+    }
+
+    /// Commits what has no conflict that anything could be done about.
+    pub(crate) async fn commit(&self, transaction: Transaction) -> Result<(), AdmissionError> {
         match self.registry.commit(transaction).await {
             Ok(_) => Ok(()),
             Err(CommitError::Storage(problem)) => Err(AdmissionError::Store(problem)),
@@ -287,8 +371,28 @@ impl Admissions {
     }
 }
 
+/// Whether interceptors are asked before a device is provisioned.
+pub(crate) fn asks(settings: &CaSettings) -> bool {
+    settings.registrar == Registrar::Builtin && !settings.interceptors.is_empty()
+}
+
+/// Why a registration was given up, if it is a dead letter.
+pub(crate) fn given_up(job: &RegistrationJob) -> Option<Refusal> {
+    match job.state {
+        RegistrationJobState::Dead { .. } => {
+            let attempt = job.attempts.last()?;
+            let problem = match &attempt.interceptor {
+                Some(interceptor) => format!("interceptor {interceptor}: {}", attempt.problem).into(),
+                None => Arc::clone(&attempt.problem),
+            };
+            Some(Refusal::GaveUp { attempts: job.attempts_failed, problem })
+        }
+        RegistrationJobState::Waiting { .. } | RegistrationJobState::Done { .. } => None,
+    }
+}
+
 /// The refusal that a conflict means, if planning anew would only end in it again.
-fn refusal_by(conflict: Conflict) -> Option<Refusal> {
+pub(crate) fn refusal_by(conflict: Conflict) -> Option<Refusal> {
     if let Conflict::CertificateTwin(_) = conflict {
         Some(Refusal::Twin)
     } else if let Conflict::CertificateExclusive { certificate: _, thing } = conflict {
@@ -297,19 +401,38 @@ fn refusal_by(conflict: Conflict) -> Option<Refusal> {
         Some(Refusal::TooManyPolicies { target })
     } else if let Conflict::ThingTypeDeprecated(thing_type) = conflict {
         Some(Refusal::ThingTypeDeprecated { thing_type })
+    } else if let Conflict::ThingInBillingGroup { thing, group } = conflict {
+        Some(Refusal::ThingInBillingGroup { thing, group })
+    } else if let Conflict::ThingInHierarchy { thing, group } = conflict {
+        Some(Refusal::ThingInHierarchy { thing, group })
+    } else if let Conflict::GroupsOfThing(thing) = conflict {
+        Some(Refusal::TooManyThingGroups { thing })
     } else {
         None
     }
+}
+
+/// The code under which it is recorded that a certificate was not activated while its device waited.
+const NOT_ACTIVATED: &str = "not_activated";
+
+/// What a registration is planned on.
+struct Ground<'a> {
+    next: Next,
+    /// The thing that has the name already.
+    thing: Option<&'a ThingView>,
+    /// Why it is not begun again.
+    given_up: Option<Refusal>,
 }
 
 /// What the transaction of one attempt comes to.
 enum Planned {
     Provisioned(ThingName),
     Pending,
+    Begun,
     Refused(Refusal),
 }
 
-fn success(plan: &RegistrationPlan, now: UnixTime, duration: Duration) -> RegistrationRecord {
+pub(crate) fn success(plan: &RegistrationPlan, now: UnixTime, duration: Duration) -> RegistrationRecord {
     RegistrationRecord {
         certificate: plan.certificate,
         ca: plan.ca,
@@ -323,9 +446,9 @@ fn success(plan: &RegistrationPlan, now: UnixTime, duration: Duration) -> Regist
     }
 }
 
-fn failure(
+pub(crate) fn record(
     applicant: &Applicant,
-    refusal: &Refusal,
+    outcome: Outcome,
     now: UnixTime,
     duration: Duration,
 ) -> RegistrationRecord {
@@ -339,7 +462,7 @@ fn failure(
         duration_us: microseconds(duration),
         serial_number: recorded(subject, SubjectField::SerialNumber),
         product_id: recorded(subject, SubjectField::GenerationQualifier),
-        outcome: Outcome::Failure(refusal.rejection()),
+        outcome,
     }
 }
 
@@ -356,11 +479,12 @@ fn microseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use landfall_model::{
-        AutoRegistration, CaCertificate, CaStatus, Certificate, CertificateDer, CertificateMode,
-        CertificateStatus, NameAttribute, Region, Scope, SignedPart, Validity,
+        AccountId, Attributes, AutoRegistration, CaCertificate, CaStatus, Certificate, CertificateDer,
+        CertificateMode, CertificateStatus, NameAttribute, Region, SignedPart, Thing, ThingGroup,
+        ThingGroupId, ThingId, Validity,
     };
-    use landfall_registration::SettingsSource;
-    use landfall_registry::{CommitObserver, MemoryRegistry};
+    use landfall_registration::{Retries, Settings, SettingsSource};
+    use landfall_registry::{CommitObserver, MemoryRegistry, RootThingGroup};
 
     use super::*;
     use crate::touched::Touches;
@@ -376,9 +500,28 @@ mod tests {
         }
     }
 
-    async fn admissions(registrar: Registrar) -> Admissions {
+    /// What holds for the devices of every CA certificate.
+    fn settings(registrar: Registrar) -> CaSettings {
+        settings_by(registrar, SettingsSource::default())
+    }
+
+    fn settings_by(registrar: Registrar, source: SettingsSource) -> CaSettings {
+        let settings = Settings::compile(&source, &scope()).unwrap();
+        CaSettings {
+            registrar,
+            first_connect_hold: registrar.usual_hold(),
+            settings,
+            retries: Retries::default(),
+            interceptors: Arc::default(),
+        }
+    }
+
+    fn scope() -> Scope {
         let account = AccountId::parse("000000000000").unwrap();
-        let scope = Scope { account: account.clone(), region: Region::parse("us-east-1").unwrap() };
+        Scope { account, region: Region::parse("us-east-1").unwrap() }
+    }
+
+    async fn admissions() -> Admissions {
         let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::new());
         let mut transaction = Transaction::new();
         transaction.insert_ca_certificate(CaCertificate {
@@ -393,7 +536,6 @@ mod tests {
             modified_at: NOW,
         });
         registry.commit(transaction).await.unwrap();
-        let settings = Arc::new(Settings::compile(&SettingsSource::default(), &scope).unwrap());
         let touches = Arc::new(Touches::new());
         registry.observe(Arc::clone(&touches) as Arc<dyn CommitObserver>);
         let principals = Arc::new(RecentPrincipals::new(touches, 100));
@@ -407,10 +549,8 @@ mod tests {
             principals,
             known,
             clock,
-            registrar,
             inactive_ca_devices: InactiveCaDevices::Stay,
-            settings,
-            account,
+            scope: scope(),
             attempts_max: 3,
         }
     }
@@ -433,24 +573,32 @@ mod tests {
     }
 
     async fn register(admissions: &Admissions, applicant: &Arc<Applicant>) -> Registered {
+        register_under(&settings(Registrar::Builtin), admissions, applicant).await
+    }
+
+    async fn register_under(
+        settings: &CaSettings,
+        admissions: &Admissions,
+        applicant: &Arc<Applicant>,
+    ) -> Registered {
         let next = match admissions.standing(applicant, Instant::now()).await.unwrap() {
             Standing::Registered(admitted) => return Registered::Active(admitted),
             Standing::Refused(refusal) => return Registered::Refused(refusal),
             Standing::Unregistered(next) => next,
         };
-        admissions.register(applicant, next, Instant::now()).await.unwrap()
+        admissions.register(applicant, settings, next, Cause::Connected, Instant::now()).await.unwrap()
     }
 
     fn refusal_code(registered: &Registered) -> Option<&'static str> {
         match registered {
             Registered::Refused(refusal) => Some(refusal.code()),
-            Registered::Active(_) | Registered::Pending => None,
+            Registered::Active(_) | Registered::Begun | Registered::Pending => None,
         }
     }
 
     #[tokio::test]
     async fn a_first_connection_makes_everything_and_tells_it() {
-        let admissions = admissions(Registrar::Builtin).await;
+        let admissions = admissions().await;
         let Registered::Active(Admitted { principal, .. }) = register(&admissions, &applicant(2, "1")).await
         else {
             panic!("not active");
@@ -467,12 +615,15 @@ mod tests {
 
     #[tokio::test]
     async fn registering_twice_at_once_registers_once() {
-        let admissions = admissions(Registrar::Builtin).await;
+        let admissions = admissions().await;
         let device = applicant(2, "1");
         let began = Instant::now();
         // Both have seen that the certificate is unknown.
-        let first = admissions.register(&device, Next::Register, began).await.unwrap();
-        let second = admissions.register(&device, Next::Register, began).await.unwrap();
+        let settings = settings(Registrar::Builtin);
+        let first =
+            admissions.register(&device, &settings, Next::Register, Cause::Connected, began).await.unwrap();
+        let second =
+            admissions.register(&device, &settings, Next::Register, Cause::Connected, began).await.unwrap();
         assert!(
             matches!((&first, &second), (Registered::Active(a), Registered::Active(b)) if a.principal == b.principal),
             "{second:?}"
@@ -482,7 +633,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_thing_that_is_taken_refuses_and_equal_refusals_count_up() {
-        let admissions = admissions(Registrar::Builtin).await;
+        let admissions = admissions().await;
         register(&admissions, &applicant(2, "1")).await;
         let second = applicant(3, "1");
         for attempts in 1..=2 {
@@ -494,9 +645,67 @@ mod tests {
         assert_eq!(stored.status.as_str(), "PENDING_ACTIVATION");
     }
 
+    /// Nothing that is planned anew would change that.
+    #[tokio::test]
+    async fn a_thing_that_cannot_come_into_its_groups_is_refused_by_name() {
+        let thing = ThingName::parse("thing-1").unwrap();
+        let root = |name: &str| RootThingGroup {
+            name: name.parse().unwrap(),
+            id: ThingGroupId::from_bytes([1; 16]),
+            tags: Vec::new(),
+            scope: scope(),
+            created_at: NOW,
+        };
+        let source = || SettingsSource { thing_groups: vec!["g".to_owned()], ..SettingsSource::default() };
+        let made_beforehand: [(fn(&mut Transaction), Option<&str>); 4] = [
+            (|_| (), None),
+            (|tx| tx.add_thing_to_group("g".parse().unwrap(), "thing-1".parse().unwrap()), None),
+            (
+                |tx| tx.add_thing_to_group("child".parse().unwrap(), "thing-1".parse().unwrap()),
+                Some("thing_in_hierarchy"),
+            ),
+            (
+                |tx| {
+                    for number in 0..10 {
+                        let group = format!("g{number}").parse().unwrap();
+                        tx.add_thing_to_group(group, "thing-1".parse().unwrap());
+                    }
+                },
+                Some("too_many_thing_groups"),
+            ),
+        ];
+        for (make, expected) in made_beforehand {
+            let admissions = Admissions { attempts_max: 2, ..admissions().await };
+            let mut transaction = Transaction::new();
+            transaction.insert_thing(Thing {
+                name: thing.clone(),
+                id: ThingId::from_bytes([1; 16]),
+                thing_type: None,
+                billing_group: None,
+                attributes: Attributes::default(),
+                version: 1,
+                made_by: None,
+                created_at: NOW,
+            });
+            ["top", "g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7", "g8", "g9"]
+                .iter()
+                .for_each(|name| transaction.ensure_thing_group(root(name)));
+            for name in ["g", "child"] {
+                let parent = Some("top".parse().unwrap());
+                transaction.insert_thing_group(ThingGroup { parent, ..root(name).group() });
+            }
+            make(&mut transaction);
+            admissions.registry.commit(transaction).await.unwrap();
+            let settings = settings_by(Registrar::Builtin, source());
+            let found = register_under(&settings, &admissions, &applicant(2, "1")).await;
+            assert_eq!(refusal_code(&found), expected, "{found:?}");
+            assert_eq!(matches!(found, Registered::Active(_)), expected.is_none(), "{found:?}");
+        }
+    }
+
     #[tokio::test]
     async fn a_second_signature_of_a_revoked_certificate_does_not_get_in() {
-        let admissions = admissions(Registrar::Builtin).await;
+        let admissions = admissions().await;
         let device = applicant(2, "1");
         register(&admissions, &device).await;
         let mut revoke = Transaction::new();
@@ -510,7 +719,7 @@ mod tests {
     #[tokio::test]
     async fn devices_of_an_inactive_ca_certificate_stay_or_go_as_the_setting_says() {
         for inactive_ca_devices in [InactiveCaDevices::Stay, InactiveCaDevices::Go] {
-            let admissions = Admissions { inactive_ca_devices, ..admissions(Registrar::Builtin).await };
+            let admissions = Admissions { inactive_ca_devices, ..admissions().await };
             let device = applicant(2, "1");
             assert!(matches!(register(&admissions, &device).await, Registered::Active(_)));
             let refused = match inactive_ca_devices {
@@ -541,7 +750,7 @@ mod tests {
             (Registrar::Rules, inactive, AutoRegistration::Enable, Some("ca_inactive")),
             (Registrar::Builtin, active, AutoRegistration::Disable, None),
         ] {
-            let admissions = admissions(registrar).await;
+            let admissions = admissions().await;
             let device = applicant(2, "1");
             let creation_id = CreationId::from_bytes([1; 16]);
             let mut transaction = Transaction::new();
@@ -550,7 +759,11 @@ mod tests {
             admissions.registry.commit(transaction).await.unwrap();
             // It was ACTIVE when this was decided.
             let next = Next::Resume(creation_id);
-            let found = admissions.register(&device, next, Instant::now()).await.unwrap();
+            let settings = settings(registrar);
+            let found = admissions
+                .register(&device, &settings, next, Cause::Connected, Instant::now())
+                .await
+                .unwrap();
             assert_eq!(refusal_code(&found), expected, "{found:?}");
             let stored = admissions.registry.certificate(device.certificate).await.unwrap().unwrap();
             let is_pending = matches!(stored.status, CertificateStatus::PendingActivation { .. });
@@ -561,21 +774,21 @@ mod tests {
 
     #[tokio::test]
     async fn under_rules_a_certificate_stays_pending_and_is_told_each_time() {
-        let admissions = admissions(Registrar::Rules).await;
-        let device = applicant(2, "1");
+        let admissions = admissions().await;
+        let (device, settings) = (applicant(2, "1"), settings(Registrar::Rules));
         for events in 1..=2 {
-            assert!(matches!(register(&admissions, &device).await, Registered::Pending));
+            assert!(matches!(register_under(&settings, &admissions, &device).await, Registered::Pending));
             assert_eq!(admissions.registry.pending_events(None, 9).await.unwrap().len(), events);
         }
         let mut activate = Transaction::new();
         activate.set_certificate_status(device.certificate, CertificateStatus::Active, NOW);
         admissions.registry.commit(activate).await.unwrap();
-        assert!(matches!(register(&admissions, &device).await, Registered::Active(_)));
+        assert!(matches!(register_under(&settings, &admissions, &device).await, Registered::Active(_)));
     }
 
     #[tokio::test]
     async fn a_pinned_certificate_is_admitted_while_it_is_active_and_never_registered() {
-        let admissions = admissions(Registrar::Builtin).await;
+        let admissions = admissions().await;
         let id = CertificateId::from_sha256([9; 32]);
         let standing = async || match admissions.standing_of_pinned(id).await.unwrap() {
             PinnedStanding::Registered(admitted) => Ok(admitted.principal.certificate),

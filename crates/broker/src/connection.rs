@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use landfall_mqtt::{ConnectRequest, Intake, Session, SessionEvent};
 use landfall_pki::VerifiedChain;
+use landfall_registration::CaSettings;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,8 @@ pub(crate) struct Connection {
     entry: Entry,
     peer: SocketAddr,
     origin: Arc<Origin>,
+    /// What held for the devices of its CA certificate when it came.
+    settings: Arc<CaSettings>,
 }
 
 /// Serves one accepted socket until it is closed.
@@ -54,6 +57,7 @@ pub(crate) async fn serve(
     // Entered before anything is read about the certificate: a change from now on finds this connection.
     let entry = shared.connections.enter(chain.certificate_id(), Some(Arc::clone(&origin)));
     let limits = shared.config.limits.session.clone();
+    let settings = settings_of(&shared, &chain);
     let connection = Connection {
         wire: Wire::new(stream, &shared.config.limits),
         session: Session::new(limits, Instant::now().into_std()),
@@ -61,9 +65,16 @@ pub(crate) async fn serve(
         entry,
         peer,
         origin,
+        settings,
         shared,
     };
     connection.run().await;
+}
+
+/// What holds for the device of a chain.
+fn settings_of(shared: &Shared, chain: &VerifiedChain) -> Arc<CaSettings> {
+    let settings = shared.settings.borrow();
+    Arc::clone(chain.trust().ca().map_or(settings.default_settings(), |ca| settings.of(ca)))
 }
 
 /// Shakes hands, and remembers the rejection if that fails.

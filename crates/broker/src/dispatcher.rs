@@ -4,8 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use landfall_model::{Delivery, DeliveryId};
 use landfall_mqtt::{Message, QoS};
-use landfall_registry::{Change, CommitObserver, EventId, PendingEvent, Registry, StorageError, Transaction};
+use landfall_registry::{
+    Change, CommitError, CommitObserver, EventId, PendingEvent, Registry, StorageError, Transaction,
+};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -13,17 +16,17 @@ use tracing::error;
 
 use crate::Limits;
 use crate::connection::sleep_until;
-use crate::connections::Connections;
-use crate::routing::{Router, deliver_waiting};
+use crate::publisher::Publisher;
 
 /// Publishes the events of the outbox, each at least once and in the order of the commits.
+///
+/// What topic rules have not finished when an event is marked as delivered is stored by the same commit, so that the end of
+/// the process loses neither.
 pub(crate) struct Dispatcher {
     registry: Arc<dyn Registry>,
-    router: Arc<Router>,
-    connections: Arc<Connections>,
+    publisher: Publisher,
     tail: Arc<Tail>,
     events_per_batch: u32,
-    delivery_timeout: Duration,
 }
 
 /// What was published since the start.
@@ -64,16 +67,11 @@ enum Next {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(
-        registry: Arc<dyn Registry>,
-        router: Arc<Router>,
-        connections: Arc<Connections>,
-        limits: &Limits,
-    ) -> Self {
-        let Limits { events_per_batch, events_waiting_max, delivery_timeout, .. } = *limits;
+    pub(crate) fn new(registry: Arc<dyn Registry>, publisher: Publisher, limits: &Limits) -> Self {
+        let Limits { events_per_batch, events_waiting_max, .. } = *limits;
         let tail = Arc::new(Tail::new(events_waiting_max));
         registry.observe(Arc::clone(&tail) as Arc<dyn CommitObserver>);
-        Self { registry, router, connections, tail, events_per_batch, delivery_timeout }
+        Self { registry, publisher, tail, events_per_batch }
     }
 
     /// Runs until it is cancelled. What a crash keeps from being marked as delivered is published again.
@@ -82,9 +80,9 @@ impl Dispatcher {
         while !stop.is_cancelled() {
             let mut retry_at = None;
             match self.tail.next() {
-                Next::Events(events) => self.publish_each(events, &mut published).await,
+                Next::Events(events) => self.publish_each(events, &mut published, &stop).await,
                 Next::Outbox => {
-                    if let Err(problem) = self.publish_outbox(&mut published).await {
+                    if let Err(problem) = self.publish_outbox(&mut published, &stop).await {
                         let error: &dyn std::error::Error = &problem;
                         error!(error, "events cannot be read; this is tried again");
                         self.tail.waiting().has_more = true;
@@ -113,21 +111,35 @@ impl Dispatcher {
     }
 
     /// Publishes what the outbox has behind the last event that was published, batch by batch.
-    async fn publish_outbox(&self, published: &mut Published) -> Result<(), StorageError> {
-        loop {
+    async fn publish_outbox(
+        &self,
+        published: &mut Published,
+        stop: &CancellationToken,
+    ) -> Result<(), StorageError> {
+        while !stop.is_cancelled() {
             let events = self.registry.pending_events(published.last, self.events_per_batch).await?;
             if events.is_empty() {
-                return Ok(());
+                break;
             }
-            self.publish_each(events, published).await;
+            self.publish_each(events, published, stop).await;
         }
+        Ok(())
     }
 
-    /// Publishes events, except those that were read from the outbox before they were heard of.
-    async fn publish_each(&self, events: impl IntoIterator<Item = PendingEvent>, published: &mut Published) {
+    /// Publishes events, except those that were read from the outbox before they were heard of. Those that are left when it
+    /// is stopped are still in the outbox.
+    async fn publish_each(
+        &self,
+        events: impl IntoIterator<Item = PendingEvent>,
+        published: &mut Published,
+        stop: &CancellationToken,
+    ) {
         for event in events {
             let id = event.id;
             if published.last.is_none_or(|last| last < id) {
+                if stop.run_until_cancelled(self.publisher.observer.room()).await.is_none() {
+                    return;
+                }
                 self.publish(event).await;
                 published.last = Some(id);
                 published.mark_at.get_or_insert_with(|| Instant::now() + MARK_PAUSE);
@@ -140,20 +152,33 @@ impl Dispatcher {
     async fn mark(&self, published: &mut Published) {
         published.mark_at = None;
         let Some(last) = published.last else { return };
-        let mut transaction = Transaction::new();
-        transaction.delivered(last);
-        if let Err(problem) = self.registry.commit(transaction).await {
+        let observer = &self.publisher.observer;
+        let unfinished = observer.unfinished(last);
+        let ids: Vec<DeliveryId> = unfinished.iter().map(|delivery| delivery.id).collect();
+        let marked = self.store_mark(last, unfinished).await;
+        observer.settled(&ids, marked.is_ok());
+        if let Err(problem) = marked {
             let error: &dyn std::error::Error = &problem;
             error!(error, "events cannot be marked as delivered; this is tried again");
             published.mark_at = Some(Instant::now() + RETRY_PAUSE);
         }
     }
 
+    /// Stores in one transaction that the events up to `last` were published, and what topic rules have yet to do for them.
+    async fn store_mark(&self, last: EventId, unfinished: Vec<Delivery>) -> Result<(), CommitError> {
+        let mut transaction = Transaction::new();
+        transaction.delivered(last);
+        for delivery in unfinished {
+            transaction.store_delivery(delivery);
+        }
+        self.registry.commit(transaction).await.map(drop)
+    }
+
     async fn publish(&self, event: PendingEvent) {
-        let PendingEvent { id: _, topic, payload } = event;
+        let PendingEvent { id, topic, payload } = event;
         let message = Arc::new(Message::new(topic, Bytes::from(payload), QoS::AtLeastOnce));
-        let waiting = self.router.publish(None, &message);
-        deliver_waiting(waiting, &self.connections, self.delivery_timeout).await;
+        let waiting = self.publisher.hand_out(None, &message, landfall_services::Publisher::Event(id));
+        self.publisher.deliver(waiting).await;
     }
 }
 
@@ -201,14 +226,19 @@ impl CommitObserver for Tail {
 #[cfg(test)]
 mod tests {
     use landfall_events::{CertificateRegistered, Event};
-    use landfall_model::{AccountId, CaCertificateId, CertificateId, TopicFilter, UnixTime};
+    use landfall_model::{
+        AccountId, CaCertificateId, CertificateId, DeliveryAction, DeliveryState, RuleName, TopicFilter,
+        TopicName, UnixTime,
+    };
     use landfall_mqtt::SubscriptionOptions;
     use landfall_registry::MemoryRegistry;
+    use landfall_services::PublishObserver;
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::connections::Entry;
-    use crate::routing::Delivery;
+    use crate::connections::{Connections, Entry};
+    use crate::routing::{self, Router};
+    use crate::tests::Heard;
 
     async fn append(registry: &dyn Registry, number: u8) {
         let mut transaction = Transaction::new();
@@ -222,7 +252,7 @@ mod tests {
     }
 
     struct Subscriber {
-        deliveries: mpsc::Receiver<Delivery>,
+        deliveries: mpsc::Receiver<routing::Delivery>,
         _entry: Entry,
     }
 
@@ -246,8 +276,22 @@ mod tests {
     }
 
     fn dispatcher(registry: &Arc<dyn Registry>, router: &Arc<Router>) -> Dispatcher {
+        observed(registry, router, Arc::new(Heard::default()))
+    }
+
+    fn observed(
+        registry: &Arc<dyn Registry>,
+        router: &Arc<Router>,
+        observer: Arc<dyn PublishObserver>,
+    ) -> Dispatcher {
         let limits = Limits { events_per_batch: 2, events_waiting_max: 3, ..Limits::default() };
-        Dispatcher::new(Arc::clone(registry), Arc::clone(router), Arc::default(), &limits)
+        let publisher = Publisher {
+            router: Arc::clone(router),
+            connections: Arc::default(),
+            observer,
+            delivery_timeout: limits.delivery_timeout,
+        };
+        Dispatcher::new(Arc::clone(registry), publisher, &limits)
     }
 
     #[tokio::test(start_paused = true)]
@@ -311,5 +355,59 @@ mod tests {
         };
         tokio::join!(dispatcher.run(stop.clone()), events);
         assert_eq!(registry.pending_events(None, 10).await.unwrap(), []);
+    }
+
+    /// A delivery that waits.
+    fn delivery() -> Delivery {
+        Delivery {
+            id: DeliveryId::from_bytes([7; 16]),
+            rule: RuleName::parse("r").unwrap(),
+            action: DeliveryAction::Action(0),
+            topic: TopicName::parse("a").unwrap(),
+            request: "{}".into(),
+            error_request: None,
+            certificate: None,
+            created_at: UnixTime::from_secs(1),
+            attempts_failed: 0,
+            attempts: Vec::new(),
+            state: DeliveryState::Waiting { next_at: UnixTime::from_secs(1) },
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_rules_have_not_finished_is_stored_when_its_event_is_marked() {
+        let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::new());
+        let observer = Arc::new(Heard::default());
+        observer.leave_unfinished(delivery());
+        append(&*registry, 1).await;
+        let stop = CancellationToken::new();
+        let as_observer = Arc::clone(&observer) as Arc<dyn PublishObserver>;
+        let run = observed(&registry, &Arc::new(Router::new()), as_observer).run(stop.clone());
+        let marked = async {
+            tokio::time::sleep(MARK_PAUSE * 2).await;
+            assert_eq!(observer.settled(), [(vec![delivery().id], true)]);
+            assert_eq!(registry.waiting_deliveries(9).await.unwrap(), [delivery()]);
+            assert_eq!(registry.pending_events(None, 9).await.unwrap(), []);
+            stop.cancel();
+        };
+        tokio::join!(run, marked);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_for_which_rules_have_no_room_stay_in_the_outbox() {
+        let registry: Arc<dyn Registry> = Arc::new(MemoryRegistry::new());
+        let observer = Arc::new(Heard::with_room(1));
+        append(&*registry, 1).await;
+        append(&*registry, 2).await;
+        let stop = CancellationToken::new();
+        let as_observer = Arc::clone(&observer) as Arc<dyn PublishObserver>;
+        let run = observed(&registry, &Arc::new(Router::new()), as_observer).run(stop.clone());
+        let stopped = async {
+            tokio::time::sleep(MARK_PAUSE).await;
+            stop.cancel();
+        };
+        tokio::join!(run, stopped);
+        assert_eq!(observer.list().len(), 1);
+        assert_eq!(registry.pending_events(None, 9).await.unwrap().len(), 1);
     }
 }

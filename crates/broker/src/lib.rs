@@ -17,6 +17,9 @@ mod listener;
 mod policies;
 mod principals;
 mod publisher;
+mod registration_attempt;
+mod registration_queue;
+mod registration_retrier;
 mod rejections;
 mod routing;
 #[cfg(test)]
@@ -27,24 +30,24 @@ mod trust_anchors;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use landfall_model::{Clock, Scope, TopicFilter};
 use landfall_mqtt::{Message, QoS, SubscriptionOptions};
 use landfall_pki::{ServerTls, ServerTlsError};
-use landfall_registration::{InactiveCaDevices, Settings};
+use landfall_registration::{InactiveCaDevices, Interceptors, SettingsSet};
 use landfall_registry::{CommitObserver, Registry, StorageError};
+use landfall_services::PublishObserver;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use crate::admission::Registrar;
 pub use crate::explainer::{ClientIdSource, ExplainError, Explained, Explainer};
 pub use crate::limits::Limits;
 pub use crate::publisher::Publisher;
+pub use crate::registration_retrier::{RegistrationRetrier, Retried, RetryError};
 pub use crate::rejections::{HandshakeRejection, HandshakeRejections};
 
 use crate::admission::Admissions;
@@ -53,6 +56,7 @@ use crate::dispatcher::Dispatcher;
 use crate::known_certificates::KnownCertificates;
 use crate::policies::PolicyDocuments;
 use crate::principals::RecentPrincipals;
+use crate::registration_queue::RegistrationQueue;
 use crate::routing::{Delivery, Router};
 use crate::touched::Touches;
 use crate::trust_anchors::TrustAnchorsKeeper;
@@ -67,15 +71,15 @@ pub struct Config {
     pub key: PrivateKeyDer<'static>,
     /// Account and region.
     pub scope: Scope,
-    /// Who provisions devices.
-    pub registrar: Registrar,
     /// What becomes of registered devices when their CA certificate is set INACTIVE.
     pub inactive_ca_devices: InactiveCaDevices,
     /// Whether MQTT 5 clients are told which statement denies them, or what comes nearest to allowing it. It tells a device
     /// about policies that are none of its business.
     pub policy_reasons: bool,
-    /// How long a first connection waits for its registration; zero closes it as AWS does.
-    pub first_connect_hold: Duration,
+    /// What holds for the devices of each CA certificate, now and after each change. A connection keeps what held when it came.
+    pub settings: watch::Receiver<Arc<SettingsSet>>,
+    /// What asks interceptors, where the settings have some.
+    pub interceptors: Arc<dyn Interceptors>,
     /// The limits.
     pub limits: Limits,
 }
@@ -111,13 +115,16 @@ pub enum BuildError {
 /// What every connection uses.
 pub(crate) struct Shared {
     config: SharedConfig,
+    settings: watch::Receiver<Arc<SettingsSet>>,
     clock: Arc<dyn Clock>,
     tls: ServerTls,
     anchors: Arc<TrustAnchorsKeeper>,
     admissions: Arc<Admissions>,
+    registrations: Arc<RegistrationQueue>,
     policies: PolicyDocuments,
     connections: Arc<Connections>,
     router: Arc<Router>,
+    publisher: Publisher,
     rejections: Arc<HandshakeRejections>,
     arn_prefix: Arc<str>,
     handshakes: Semaphore,
@@ -128,7 +135,6 @@ pub(crate) struct Shared {
 
 pub(crate) struct SharedConfig {
     limits: Limits,
-    first_connect_hold: Duration,
     policy_reasons: bool,
 }
 
@@ -147,7 +153,7 @@ impl Broker {
     pub async fn build(
         config: Config,
         registry: Arc<dyn Registry>,
-        settings: Arc<Settings>,
+        observer: Arc<dyn PublishObserver>,
         clock: Arc<dyn Clock>,
         tracker: TaskTracker,
     ) -> Result<Self, BuildError> {
@@ -156,10 +162,10 @@ impl Broker {
             certificate,
             key,
             scope,
-            registrar,
             inactive_ca_devices,
             policy_reasons,
-            first_connect_hold,
+            settings,
+            interceptors,
             limits,
         } = config;
         let listen_error = |source| BuildError::Listen { address: listen, source };
@@ -175,35 +181,48 @@ impl Broker {
         let connections = Arc::new(Connections::new(touches, inactive_ca_devices));
         registry.observe(Arc::clone(&connections) as Arc<dyn CommitObserver>);
         let router = Arc::new(Router::new());
-        let admissions = Admissions {
+        let publisher = Publisher {
+            router: Arc::clone(&router),
+            connections: Arc::clone(&connections),
+            observer,
+            delivery_timeout: limits.delivery_timeout,
+        };
+        let admissions = Arc::new(Admissions {
             registry: Arc::clone(&registry),
             principals,
             known,
             clock: Arc::clone(&clock),
-            registrar,
             inactive_ca_devices,
-            settings,
-            account: scope.account.clone(),
+            scope: scope.clone(),
             attempts_max: limits.admission_attempts_max,
-        };
+        });
+        let registrations = RegistrationQueue::new(
+            Arc::clone(&admissions),
+            settings.clone(),
+            interceptors,
+            &limits,
+            tracker.clone(),
+        );
         let shared = Shared {
             clock,
             tls: ServerTls::new(certificate, key)?,
             anchors: TrustAnchorsKeeper::start(&registry).await?,
-            admissions: Arc::new(admissions),
+            admissions,
+            registrations,
             policies: PolicyDocuments::start(&registry),
             connections,
-            router: Arc::clone(&router),
+            router,
+            publisher: publisher.clone(),
             rejections: Arc::new(HandshakeRejections::new(&limits)),
             arn_prefix: scope.arn_prefix().into(),
             handshakes: Semaphore::new(limits.handshakes_max),
             open: Arc::new(Semaphore::new(limits.connections_max)),
             holds: Arc::new(Semaphore::new(limits.held_connections_max)),
             tracker,
-            config: SharedConfig { limits, first_connect_hold, policy_reasons },
+            settings,
+            config: SharedConfig { limits, policy_reasons },
         };
-        let connections = Arc::clone(&shared.connections);
-        let dispatcher = Dispatcher::new(registry, router, connections, &shared.config.limits);
+        let dispatcher = Dispatcher::new(registry, publisher, &shared.config.limits);
         Ok(Self { shared: Arc::new(shared), listener, address, dispatcher })
     }
 
@@ -222,14 +241,15 @@ impl Broker {
         Explainer::new(Arc::clone(&self.shared))
     }
 
+    /// Has registrations tried again.
+    pub fn registration_retrier(&self) -> RegistrationRetrier {
+        let wait = self.shared.config.limits.registration_retry_wait;
+        RegistrationRetrier { queue: Arc::clone(&self.shared.registrations), wait }
+    }
+
     /// Publishes from within this process.
     pub fn publisher(&self) -> Publisher {
-        let Shared { router, connections, config, .. } = &*self.shared;
-        Publisher {
-            router: Arc::clone(router),
-            connections: Arc::clone(connections),
-            delivery_timeout: config.limits.delivery_timeout,
-        }
+        self.shared.publisher.clone()
     }
 
     /// Subscribes from within this process. No policy is asked.
@@ -247,6 +267,7 @@ impl Broker {
         let Self { shared, listener, dispatcher, .. } = self;
         let tracker = shared.tracker.clone();
         tracker.spawn(dispatcher.run(stopping.clone()));
+        tracker.spawn(Arc::clone(&shared.registrations).run(stopping.clone()));
         let (admissions, stop) = (Arc::clone(&shared.admissions), stopping.clone());
         tracker.spawn(async move { stop.run_until_cancelled(admissions.get_to_know()).await });
         let (connections, stop) = (Arc::clone(&shared.connections), stopping.clone());

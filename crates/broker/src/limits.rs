@@ -45,6 +45,20 @@ pub struct Limits {
     /// How often a registration is planned anew when others change what it was planned on. Then the connection is
     /// closed and the device comes back.
     pub admission_attempts_max: u32,
+    /// How many registrations may wait for their interceptors. The connection of a further device is closed without a CONNACK,
+    /// and nothing is stored of it.
+    pub registration_jobs_max: usize,
+    /// How many of them may have their interceptors asked at once. More wait for their turn.
+    pub registration_jobs_running_max: usize,
+    /// How many registrations that succeeded after failed attempts are kept with their history. The oldest make room.
+    pub registration_jobs_kept_max: u32,
+    /// How long a registration waits at most after its first failed attempt, and twice as long after each further one, up to
+    /// `CertificateEventQueueVisibilityTimeout`.
+    pub registration_first_pause: Duration,
+    /// How long after the begin of its last attempt a registration is tried again because its device came back.
+    pub registration_return_pause: Duration,
+    /// How long an operator who has a registration tried again waits for its interceptors. Then it is told to be waiting.
+    pub registration_retry_wait: Duration,
     /// How many events the dispatcher takes from the outbox at once.
     pub events_per_batch: u32,
     /// How many committed events wait in memory for the dispatcher. It reads more from the outbox.
@@ -74,6 +88,12 @@ impl Default for Limits {
             rejections_per_second_max: 100,
             denials_logged_per_second: 5,
             admission_attempts_max: 8,
+            registration_jobs_max: 100_000,
+            registration_jobs_running_max: 256,
+            registration_jobs_kept_max: 10_000,
+            registration_first_pause: Duration::from_millis(500),
+            registration_return_pause: Duration::from_secs(1),
+            registration_retry_wait: Duration::from_secs(20),
             events_per_batch: 256,
             events_waiting_max: 4_096,
             session: landfall_mqtt::SessionLimits::default(),

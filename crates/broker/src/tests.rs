@@ -1,10 +1,14 @@
 //! A broker with real clients: what policies decide, and what becomes of who is let in.
 
+mod heard;
 mod refused;
+
+pub(crate) use self::heard::Heard;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::BytesMut;
 use landfall_model::{
     AccountId, AttributeName, AttributeValue, Attributes, AutoRegistration, CaCertificate, CaStatus,
@@ -17,19 +21,23 @@ use landfall_pki::{
     validity_of_aws,
 };
 use landfall_policy::PolicyAction;
-use landfall_registration::{InactiveCaDevices, Settings, SettingsSource};
+use landfall_registration::{
+    CaSettings, InactiveCaDevices, Interception, InterceptorRequest, Interceptors, Registrar, Retries,
+    Settings, SettingsSet, SettingsSource,
+};
 use landfall_registry::{MemoryRegistry, Registry, ThingUpdate, Transaction};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::{Broker, ClientIdSource, Config, Explainer, HandshakeRejections, Limits, Registrar};
+use crate::{Broker, ClientIdSource, Config, Explainer, HandshakeRejections, Limits};
 
 const ARN: &str = "arn:aws:iot:us-east-1:000000000000:";
 
@@ -58,6 +66,16 @@ struct World {
     ca: Issuer,
     roots: RootCertStore,
     stopping: CancellationToken,
+}
+
+/// Interceptors that nobody may ask.
+struct NobodyAsks;
+
+#[async_trait]
+impl Interceptors for NobodyAsks {
+    async fn intercept(&self, request: InterceptorRequest) -> Interception {
+        panic!("asked about {}", request.applicant.certificate);
+    }
 }
 
 /// What differs between the worlds.
@@ -115,23 +133,30 @@ impl World {
             region: Region::parse("us-east-1").unwrap(),
         };
         let (certificate, server_key, roots) = server_identity();
-        let settings = Settings::compile(&SettingsSource::default(), &scope).unwrap();
+        let settings = CaSettings {
+            registrar: Registrar::Rules,
+            first_connect_hold: Duration::from_secs(5),
+            settings: Settings::compile(&SettingsSource::default(), &scope).unwrap(),
+            retries: Retries::default(),
+            interceptors: Arc::default(),
+        };
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             certificate,
             key: server_key,
             scope,
-            registrar: Registrar::Rules,
             inactive_ca_devices,
             policy_reasons,
-            first_connect_hold: Duration::from_secs(5),
+            settings: watch::Sender::new(Arc::new(SettingsSet::new(settings, []))).subscribe(),
+            interceptors: Arc::new(NobodyAsks),
             limits: Limits::default(),
         };
         let registry = Arc::new(MemoryRegistry::new());
         let clock = Arc::new(TestClock { began: Instant::now(), at });
         let as_registry = Arc::clone(&registry) as Arc<dyn Registry>;
-        let broker =
-            Broker::build(config, as_registry, Arc::new(settings), clock, TaskTracker::new()).await.unwrap();
+        let observer = Arc::new(Heard::default());
+        let broker = Broker::build(config, as_registry, observer, clock, TaskTracker::new()).await;
+        let broker = broker.unwrap();
         let ca = Issuer::self_signed(&Subject::common_name("root").unwrap(), key(), forever()).unwrap();
         let (address, stopping) = (broker.local_addr(), CancellationToken::new());
         let (explainer, rejections) = (broker.explainer(), broker.rejections());

@@ -134,8 +134,9 @@ impl Times {
 
 /// Whose rights the changes of one transaction can alter.
 ///
-/// Nobody acts by a certificate that is only activated in the transaction, so that what is attached to it there touches
-/// nobody: else each registration would be taken for a change of its own outcome.
+/// Nobody acts by a certificate that is only activated in the transaction, nor for a thing that is only created in it, so
+/// that what these are attached and added to there touches nobody: else each registration would be taken for a change of
+/// its own outcome.
 pub(crate) fn touched(changes: &[Change]) -> impl Iterator<Item = Touched<'_>> {
     let activated = changes.iter().rev().find_map(|change| {
         if let Change::Certificate(CertificateChange::Activate { id, .. }) = change {
@@ -144,9 +145,13 @@ pub(crate) fn touched(changes: &[Change]) -> impl Iterator<Item = Touched<'_>> {
             None
         }
     });
+    let creates = |change: &Change, name: &ThingName| {
+        if let Change::Thing(ThingChange::Insert(thing)) = change { thing.name == *name } else { false }
+    };
     let is_new = move |touched: &Touched<'_>| match touched {
         Touched::Certificate(id) => Some(*id) == activated,
-        Touched::Nobody | Touched::Ca(_) | Touched::Policy(_) | Touched::Thing(_) | Touched::Groups => false,
+        Touched::Thing(name) => changes.iter().any(|change| creates(change, name)),
+        Touched::Nobody | Touched::Ca(_) | Touched::Policy(_) | Touched::Groups => false,
     };
     changes.iter().map(Touched::by).filter(move |touched| !is_new(touched))
 }
@@ -161,22 +166,35 @@ impl<'c> Touched<'c> {
             // The type and the attributes are values of variables. What is deleted has no principals.
             Change::Thing(ThingChange::Update(update)) => Self::Thing(&update.name),
             Change::ThingGroup(
-                ThingGroupChange::AddThing { thing, .. } | ThingGroupChange::RemoveThing { thing, .. },
+                ThingGroupChange::AddThing { thing, .. }
+                | ThingGroupChange::EnsureThing { thing, .. }
+                | ThingGroupChange::RemoveThing { thing, .. },
             ) => Self::Thing(thing),
             Change::ThingGroup(ThingGroupChange::Delete { .. }) => Self::Groups,
             Change::Thing(ThingChange::Insert(_) | ThingChange::Delete { .. })
-            | Change::ThingGroup(ThingGroupChange::Insert(_) | ThingGroupChange::Update(_))
+            | Change::ThingGroup(
+                ThingGroupChange::Ensure(_) | ThingGroupChange::Insert(_) | ThingGroupChange::Update(_),
+            )
             | Change::BillingGroup(_)
             | Change::ConfigureEvents { .. }
             | Change::DeleteRegistrationCode
+            | Change::Delivery(_)
+            | Change::Destination(_)
             | Change::EnsureRegistrationCode(_)
             | Change::Event(_)
+            | Change::EventSourceMapping(_)
             | Change::EventsDelivered(_)
             | Change::Expect(_)
+            | Change::Function(_)
+            | Change::Greengrass(_)
+            | Change::Layer(_)
+            | Change::LogSinkPosition { .. }
             | Change::Logging(_)
             | Change::Record(_)
+            | Change::RegistrationJob(_)
             | Change::Tag(_)
-            | Change::ThingType(_) => Self::Nobody,
+            | Change::ThingType(_)
+            | Change::TopicRule(_) => Self::Nobody,
         }
     }
 
@@ -210,7 +228,7 @@ impl<'c> Touched<'c> {
             PolicyChange::InsertVersion { name, is_default: true, .. }
             | PolicyChange::SetDefaultVersion { name, .. } => Self::Policy(name),
             // What these make or remove is attached to nothing, or is no version that counts.
-            PolicyChange::Ensure(_)
+            PolicyChange::Ensure { .. }
             | PolicyChange::Insert(_)
             | PolicyChange::Delete { .. }
             | PolicyChange::InsertVersion { is_default: false, .. }
@@ -222,8 +240,8 @@ impl<'c> Touched<'c> {
 #[cfg(test)]
 mod tests {
     use landfall_model::{
-        AttachedThing, AutoRegistration, CaStatus, CertificateStatus, PolicyVersionId, ThingPrincipalType,
-        UnixTime,
+        AccountId, AttachedThing, Attributes, AutoRegistration, CaStatus, CertificateStatus, PolicyVersionId,
+        Region, Scope, Thing, ThingId, ThingPrincipalType, UnixTime,
     };
 
     use super::*;
@@ -265,6 +283,27 @@ mod tests {
         Change::Policy(PolicyChange::Attach { name: policy("another"), target: target.into() })
     }
 
+    fn ensure_in_group(name: &str) -> Change {
+        let (account, region) =
+            (AccountId::parse("000000000000").unwrap(), Region::parse("us-east-1").unwrap());
+        let group = landfall_model::ThingGroupName::parse("group").unwrap();
+        let scope = Scope { account, region };
+        Change::ThingGroup(ThingGroupChange::EnsureThing { group, thing: thing(name), scope, at: AT })
+    }
+
+    fn create(name: &str) -> Change {
+        Change::Thing(ThingChange::Insert(Thing {
+            name: thing(name),
+            id: ThingId::from_bytes([1; 16]),
+            thing_type: None,
+            billing_group: None,
+            attributes: Attributes::default(),
+            version: 1,
+            made_by: None,
+            created_at: AT,
+        }))
+    }
+
     fn add_to_group(name: &str) -> Change {
         let group = landfall_model::ThingGroupName::parse("group").unwrap();
         Change::ThingGroup(ThingGroupChange::AddThing { group, thing: thing(name) })
@@ -285,6 +324,8 @@ mod tests {
             (attach(group), true),
             (add_to_group("thing-1"), true),
             (add_to_group("thing-2"), false),
+            (ensure_in_group("thing-1"), true),
+            (ensure_in_group("thing-2"), false),
         ] {
             let touches = Touches::new();
             let before = touches.now();
@@ -321,7 +362,9 @@ mod tests {
         let touches = Touches::new();
         let before = touches.now();
         let activate = Change::Certificate(CertificateChange::Activate { id: ID, at: AT });
-        touches.note(&[attach(ID), activate]);
+        touches.note(&[create("thing-1"), ensure_in_group("thing-1"), attach(ID), activate.clone()]);
         assert!(!touches.is_touched(&principal(), before));
+        touches.note(&[create("thing-2"), ensure_in_group("thing-1"), activate]);
+        assert!(touches.is_touched(&principal(), before), "the thing is another one's, too");
     }
 }

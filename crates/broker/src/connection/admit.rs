@@ -5,15 +5,17 @@ use landfall_model::ClientId;
 use landfall_mqtt::{ConnectRefusal, ConnectRequest, ProtocolVersion, ServerDisconnect};
 use landfall_policy::{Decision, PolicyAction, Resource};
 use landfall_registration::{Applicant, Refusal};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::rights::{Caller, Rights};
 use super::{Connection, after, sleep_until};
-use crate::admission::{AdmissionError, Next, PinnedStanding, Registered, Standing};
+use crate::admission::{AdmissionError, Cause, Next, PinnedStanding, Standing};
 use crate::connections::EndReason;
 use crate::principals::Admitted;
+use crate::registration_attempt::Ending;
+use crate::registration_queue::{Progress, Registration};
 use crate::rejections::HandshakeRejection;
 use crate::routing::Delivery;
 
@@ -54,6 +56,16 @@ enum Held {
     Gone,
     Ended(EndReason),
     Failed(AdmissionError),
+}
+
+/// What a held connection waits for.
+enum Awaited {
+    /// The registration, which is being stored.
+    Registration,
+    /// Whoever activates the certificate.
+    Activation,
+    /// The interceptors of the registration, or whoever activates the certificate before.
+    Interceptors(watch::Receiver<Progress>),
 }
 
 impl Connection {
@@ -186,47 +198,98 @@ impl Connection {
         began: Instant,
         permit: &Arc<OwnedSemaphorePermit>,
     ) -> Held {
-        let (admissions, for_task) = (Arc::clone(&self.shared.admissions), Arc::clone(applicant));
+        let (registrations, for_task) = (Arc::clone(&self.shared.registrations), Arc::clone(applicant));
         // In a task of its own: a registration that was begun is finished even if the client hangs up.
         // It keeps its permit meanwhile, so that a stalled disk does not gather them without a limit.
-        let permit = Arc::clone(permit);
+        let (permit, settings) = (Arc::clone(permit), Arc::clone(&self.settings));
         let mut registration = self.shared.tracker.spawn(async move {
-            let registered = admissions.register(&for_task, next, began).await;
+            let registration =
+                registrations.register(&for_task, &settings, next, Cause::Connected, began).await;
             drop(permit);
-            registered
+            registration
         });
         // With a hold of zero the client is closed as AWS does, but only once its registration is stored, so that it
         // finds itself registered when it comes back.
         let hold = self.hold_time();
         let wait = if hold.is_zero() { self.shared.config.limits.registration_timeout } else { hold };
         let deadline = after(wait);
-        let mut pending = false;
-        loop {
+        let mut awaited = Awaited::Registration;
+        let held = loop {
             let room = self.wire.inbox().len() < self.shared.config.limits.held_bytes_max;
             tokio::select! {
-                registered = &mut registration, if !pending => match registered {
-                    Ok(Ok(Registered::Refused(refusal))) => return Held::Refused(refusal),
-                    Ok(Ok(_)) if hold.is_zero() => return Held::Expired,
-                    Ok(Ok(Registered::Active(admitted))) => return Held::Admitted(admitted),
-                    Ok(Ok(Registered::Pending)) => pending = true,
-                    Ok(Err(problem)) => return Held::Failed(problem),
-                    // The task panicked, which is logged where it happened.
-                    Err(_) => return Held::Gone,
+                registered = &mut registration, if matches!(awaited, Awaited::Registration) => {
+                    awaited = match registered {
+                        Ok(Ok(Registration::Refused(refusal))) => break Held::Refused(refusal),
+                        Ok(Ok(Registration::Active(_))) if hold.is_zero() => break Held::Expired,
+                        Ok(Ok(Registration::Active(admitted))) => break Held::Admitted(admitted),
+                        Ok(Ok(Registration::Pending)) => Awaited::Activation,
+                        Ok(Ok(Registration::Queued(progress))) => Awaited::Interceptors(progress),
+                        Ok(Err(AdmissionError::TooManyJobs { .. })) => break Held::Busy,
+                        Ok(Err(problem)) => break Held::Failed(problem),
+                        // The task panicked, which is logged where it happened.
+                        Err(_) => break Held::Gone,
+                    };
+                    if hold.is_zero() {
+                        break Held::Expired;
+                    }
+                }
+                ending = awaited.ended() => match ending {
+                    Some(Ending::Active(admitted)) => break Held::Admitted(admitted),
+                    Some(Ending::Refused(refusal)) => break Held::Refused(refusal),
+                    // Topic rules register it now, or nobody does before it comes back.
+                    Some(Ending::Gone) | None => awaited = Awaited::Activation,
                 },
-                () = self.entry.activated(), if pending => {
+                () = self.entry.activated(), if !matches!(awaited, Awaited::Registration) => {
                     match self.standing(applicant, began).await {
-                        Ok(Standing::Registered(admitted)) => return Held::Admitted(admitted),
-                        Ok(Standing::Refused(refusal)) => return Held::Refused(refusal),
+                        Ok(Standing::Registered(admitted)) => break Held::Admitted(admitted),
+                        Ok(Standing::Refused(refusal)) => break Held::Refused(refusal),
                         Ok(Standing::Unregistered(_)) => {}
-                        Err(problem) => return Held::Failed(problem),
+                        Err(problem) => break Held::Failed(problem),
                     }
                 }
                 // Read on only to notice that the client hangs up; what it sends ahead waits for its CONNACK.
-                read = self.wire.read(), if room => if !matches!(read, Ok(1..)) { return Held::Gone },
-                reason = self.entry.ended() => return Held::Ended(reason),
-                () = sleep_until(deadline) => return Held::Expired,
+                read = self.wire.read(), if room => if !matches!(read, Ok(1..)) { break Held::Gone },
+                reason = self.entry.ended() => break Held::Ended(reason),
+                () = sleep_until(deadline) => break Held::Expired,
             }
+        };
+        // What waits for interceptors has a record of its own.
+        if matches!(awaited, Awaited::Activation) {
+            self.record_hold(applicant, &held, began);
         }
+        held
+    }
+
+    /// Records what waiting for somebody else to activate the certificate came to. The client does not wait for that, and the
+    /// next attempt counts an equal record up.
+    fn record_hold(&self, applicant: &Arc<Applicant>, held: &Held, began: Instant) {
+        let principal = match held {
+            Held::Admitted(Admitted { principal, .. }) => Some(principal.clone()),
+            // It is refused by its own name from now on.
+            Held::Ended(EndReason::CertificateDeactivated | EndReason::CaDeactivated) => return,
+            Held::Expired | Held::Gone | Held::Ended(_) => None,
+            // Told by its own record, or not at all.
+            Held::Refused(_) | Held::Busy | Held::Failed(_) => return,
+        };
+        let waited = match (held, self.hold_time()) {
+            (Held::Expired, hold) if hold.is_zero() => {
+                "the connection was closed at once, as AWS does".to_owned()
+            }
+            (Held::Expired, hold) => format!("within the hold of {hold:?}"),
+            (_, _) => "before the connection ended".to_owned(),
+        };
+        let message = format!("nobody activated the certificate: {waited}");
+        let (admissions, applicant) = (Arc::clone(&self.shared.admissions), Arc::clone(applicant));
+        self.shared.tracker.spawn(async move {
+            let recorded = match principal {
+                Some(principal) => admissions.record_activation(&applicant, &principal, began).await,
+                None => admissions.record_waiting(&applicant, message, began).await,
+            };
+            if let Err(problem) = recorded {
+                let error: &dyn std::error::Error = &problem;
+                warn!(certificate.id = %applicant.certificate, error, "the end of a hold cannot be recorded");
+            }
+        });
     }
 
     async fn standing(&self, applicant: &Applicant, began: Instant) -> Result<Standing, AdmissionError> {
@@ -244,7 +307,7 @@ impl Connection {
     }
 
     fn hold_time(&self) -> Duration {
-        self.shared.config.first_connect_hold
+        self.settings.first_connect_hold
     }
 
     fn refuse_registration(&self, version: ProtocolVersion, refusal: &Refusal) -> Verdict {
@@ -267,6 +330,23 @@ impl Connection {
     /// without a CONNACK, which is what AWS does and what they are written for. With a hold of zero everyone is closed.
     fn tells(&self, version: ProtocolVersion) -> bool {
         version == ProtocolVersion::V5 && !self.hold_time().is_zero()
+    }
+}
+
+impl Awaited {
+    /// The end of a registration that waits for its interceptors, as soon as that has come; none if nobody has it any more.
+    /// Cancel safe.
+    async fn ended(&mut self) -> Option<Ending> {
+        match self {
+            Self::Registration | Self::Activation => std::future::pending().await,
+            Self::Interceptors(progress) => loop {
+                progress.changed().await.ok()?;
+                match &*progress.borrow_and_update() {
+                    Progress::Ended(ending) => return Some(ending.clone()),
+                    Progress::Begun | Progress::Failed(_) => {}
+                }
+            },
+        }
     }
 }
 

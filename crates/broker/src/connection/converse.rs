@@ -19,9 +19,9 @@ use super::denials::DenialQuota;
 use super::rights::{Caller, Rights, one_line};
 use super::wire::Exchange;
 use super::{Connection, deadline, now, sleep_until};
-use crate::Shared;
+use crate::Publisher;
 use crate::admission::AdmissionError;
-use crate::routing::{Delivery, Waiting, deliver_waiting};
+use crate::routing::{Delivery, Waiting};
 
 /// A published message that waits for room in its subscribers' queues; then it is acknowledged.
 type Backlog = Pin<Box<dyn Future<Output = Option<PacketId>> + Send>>;
@@ -205,15 +205,20 @@ impl Conversation<'_> {
         if let Some(denied) = self.denial_of_publish(topic) {
             return self.refuse_publish(packet_id, &denied);
         }
-        let shared = &self.connection.shared;
+        let Connection { shared, entry, chain, peer, .. } = &*self.connection;
         let message = Arc::new(detached(message));
-        let waiting = shared.router.publish(Some(self.connection.entry.id()), &message);
+        let publisher = landfall_services::Publisher::Client {
+            client_id: self.client_id,
+            certificate: chain.certificate_id(),
+            address: peer.ip(),
+        };
+        let waiting = shared.publisher.hand_out(Some(entry.id()), &message, publisher);
         if waiting.is_empty() {
             if let Some(packet_id) = packet_id {
                 self.session().publish_ack(packet_id, PubAckReason::Success, None);
             }
         } else {
-            self.backlog = Some(Box::pin(deliver_all(Arc::clone(shared), waiting, packet_id)));
+            self.backlog = Some(Box::pin(deliver_all(shared.publisher.clone(), waiting, packet_id)));
         }
     }
 
@@ -363,11 +368,11 @@ impl Conversation<'_> {
 }
 
 async fn deliver_all(
-    shared: Arc<Shared>,
+    publisher: Publisher,
     waiting: Vec<Waiting>,
     packet_id: Option<PacketId>,
 ) -> Option<PacketId> {
-    deliver_waiting(waiting, &shared.connections, shared.config.limits.delivery_timeout).await;
+    publisher.deliver(waiting).await;
     packet_id
 }
 
