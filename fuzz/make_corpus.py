@@ -604,6 +604,49 @@ def registrations():
     device("many", **{f"1.2.3.{number}": "v" for number in range(45)})
 
 
+def topic_rules():
+    role = "arn:aws:iam::123456789012:role/rules"
+    function = {"lambda": {"functionArn": "arn:aws:lambda:us-east-1:123456789012:function:jitr"}}
+    http = {"http": {"url": "https://example.com/in/${topic(2)}", "confirmationUrl": "https://example.com/in/",
+                     "headers": [{"key": "X-Device", "value": "${id}"}]}}
+    republish = {"republish": {"roleArn": role, "topic": "out/${id}", "qos": 1, "headers": {
+        "payloadFormatIndicator": "UTF8_DATA", "contentType": "a/b", "responseTopic": "answers/${id}",
+        "correlationData": "${encode(id, 'base64')}", "messageExpiry": "60",
+        "userProperties": [{"key": "k", "value": "${id}"}]}}}
+    sqs = {"sqs": {"roleArn": role, "queueUrl": "http://127.0.0.1:5000/123456789012/queue", "useBase64": True}}
+    dynamo_db = {"dynamoDB": {
+        "roleArn": role, "tableName": "Table", "hashKeyField": "id", "hashKeyValue": "${id}", "hashKeyType": "STRING",
+        "rangeKeyField": "at", "rangeKeyValue": "${timestamp()}", "rangeKeyType": "NUMBER", "operation": "UPDATE",
+        "payloadField": "reading"}}
+    dynamo_db_v2 = {"dynamoDBv2": {"roleArn": role, "putItem": {"tableName": "Table"}}}
+    metric = {"cloudwatchMetric": {"roleArn": role, "metricNamespace": "n", "metricName": "${id}", "metricValue": "${t}",
+                                   "metricUnit": "Count", "metricTimestamp": "1456821314"}}
+    program = {"exec": {"command": ["/bin/program", "--id=${id}", "${t}"]}}
+
+    def rule(name, *actions, payload=b'{"id":"one","t":-4.50}', sql="SELECT * FROM 'topic/#'", **members):
+        document = {"sql": sql, "actions": actions, **members}
+        seed("topic_rule", name, json.dumps(document).encode() + b"\0" + payload)
+
+    rule("registration", function, payload=b'{"certificateStatus":"PENDING_ACTIVATION"}', awsIotSqlVersion="2016-03-23",
+         sql="SELECT * FROM '$aws/events/certificates/registered/#' WHERE certificateStatus = \"PENDING_ACTIVATION\"",
+         ruleDisabled=False, description="JITR")
+    actions = [function, http, republish, sqs, dynamo_db, dynamo_db_v2, metric, program]
+    for action in actions:
+        rule(next(iter(action)), action, errorAction=action)
+    rule("every-action", *actions, sql="SET @n = topic(2) SELECT id, @n AS n FROM 'topic/#'")
+    rule("injection", republish, http, program, dynamo_db, metric,
+         payload=rb'{"id":"../$aws/+#\r\nX: ${topic()}","t":"--help"}')
+    rule("reserved", {"republish": {"roleArn": role, "topic": "$$aws/things/${id}/shadow/update"}},
+         {"republish": {"roleArn": role, "topic": "${id}/a"}}, payload=b'{"id":"$aws"}')
+    rule("binary", function, sqs, dynamo_db, dynamo_db_v2, program, payload=b"\xff\x01\x02", errorAction=program)
+    rule("items", dynamo_db, dynamo_db_v2, payload=b'{"id":"x","n":[1,2.50,1e10,null,true,{"a":{"b":[[]]}}]}')
+    rule("not-built", {"s3": {"roleArn": role, "bucketName": "b", "key": "k"}})
+    rule("typing-mistake", {"lambda": {"functionARN": "arn:aws:lambda:us-east-1:123456789012:function:jitr"}})
+    rule("refused-sql", function, sql="SELECT foo(a) FROM 'a'")
+    rule("refused-template", {"exec": {"command": ["p", "${a b}"]}})
+    rule("nulls", function, errorAction=None, ruleDisabled=None, description=None)
+
+
 def main():
     for folder in (CORPUS, FIXTURES):
         shutil.rmtree(folder, ignore_errors=True)
@@ -617,6 +660,7 @@ def main():
     requests()
     page_tokens()
     registrations()
+    topic_rules()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ use landfall_api::HttpRequest;
 use serde_json::{Value, json};
 
 use crate::client::{Caller, Connection, call_all, call_for};
-use crate::figures::{micros_each, per_second};
+use crate::figures::{micros_each, per_second, verdict};
 use crate::landfall::{Landfall, credentials};
 use crate::process::Server;
 
@@ -237,10 +237,6 @@ fn print(arguments: &Arguments, rows: &[Row; 4]) {
         "against moto_server: at least {least:.1}; the goal is at least {MOTO_GOAL}: {}",
         verdict(least >= MOTO_GOAL)
     );
-}
-
-fn verdict(is_met: bool) -> &'static str {
-    if is_met { "met" } else { "missed" }
 }
 
 fn create(number: usize) -> HttpRequest {

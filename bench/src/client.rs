@@ -29,6 +29,7 @@ pub(crate) struct Caller {
     host: String,
     credentials: Credentials,
     region: String,
+    service: &'static str,
 }
 
 /// A connection, opened when it is needed and kept as long as the server keeps it.
@@ -46,11 +47,16 @@ struct Head {
 }
 
 impl Caller {
-    /// A caller of the server at `http://ADDR:PORT`.
+    /// A caller of the server at `http://ADDR:PORT`, for the service `iot`.
     pub(crate) fn new(endpoint: &str, credentials: Credentials, region: String) -> Result<Self> {
         let host = endpoint.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let address = host.parse().with_context(|| format!("{endpoint:?} is not http:// and an address"))?;
-        Ok(Self { address, host, credentials, region })
+        Ok(Self { address, host, credentials, region, service: "iot" })
+    }
+
+    /// The same for another service.
+    pub(crate) fn of_service(&self, service: &'static str) -> Self {
+        Self { service, ..self.clone() }
     }
 
     /// A signed request as it goes over the wire.
@@ -58,7 +64,7 @@ impl Caller {
         #[expect(clippy::disallowed_methods, reason = "a signature tells the real time")]
         let now = Timestamp::try_from(SystemTime::now())?;
         let request = request.with_header("host", &self.host);
-        let request = sign(request, &self.credentials, &self.region, "iot", now)?;
+        let request = sign(request, &self.credentials, &self.region, self.service, now)?;
         let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
         let mut text = format!("{} {}{query} HTTP/1.1\r\n", request.method, request.path);
         for (name, value) in request.headers.iter() {
@@ -76,7 +82,7 @@ impl<'c> Connection<'c> {
         Self { caller, stream: None, inbox: BytesMut::with_capacity(HEAD_BYTES_MAX) }
     }
 
-    /// Sends a request, which must be answered with status 200. The body of the answer.
+    /// Sends a request, which must be answered with a status of success. The body of the answer.
     pub(crate) async fn call(&mut self, request: HttpRequest) -> Result<Bytes> {
         tokio::time::timeout(TIMEOUT, self.exchange(request)).await.context("a call took too long")?
     }
@@ -104,7 +110,12 @@ impl<'c> Connection<'c> {
             ensure!(stream.read_buf(&mut self.inbox).await? > 0, "{line}: closed within the answer");
         }
         let body = self.inbox.split_to(head.length).freeze();
-        ensure!(head.status == 200, "{line}: {} {}", head.status, String::from_utf8_lossy(&body));
+        ensure!(
+            (200..300).contains(&head.status),
+            "{line}: {} {}",
+            head.status,
+            String::from_utf8_lossy(&body)
+        );
         if !head.is_last {
             self.stream = Some(stream);
         }

@@ -27,10 +27,16 @@ pub(crate) struct Landfall {
 impl Landfall {
     /// Starts this program, with its data in `folder`.
     pub(crate) fn start(program: &Path, folder: &Path) -> Result<Self> {
+        Self::start_with(program, folder, &[])
+    }
+
+    /// The same, with more options.
+    pub(crate) fn start_with(program: &Path, folder: &Path, options: &[&str]) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let mut serve = Command::new(program);
         let listen = ["--mqtt-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"];
         serve.arg("serve").args(listen).args(["--log", "warn", "--data"]).arg(folder.join("data"));
+        serve.args(options);
         let server = Server::start(&mut serve)?;
         ensure!(server.ready.contains("ready"), "landfall did not start");
         Ok(Self { server, program: program.to_owned(), folder: folder.to_owned() })
@@ -73,7 +79,8 @@ impl Landfall {
         Ok(())
     }
 
-    fn data(&self) -> PathBuf {
+    /// Its data directory.
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 }

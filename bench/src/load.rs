@@ -62,17 +62,31 @@ async fn connect(device: &Device, server: SocketAddr) -> Result<()> {
 impl Opened {
     /// Connects a device: TCP, TLS, CONNECT, CONNACK.
     pub(crate) async fn new(device: &Device, server: SocketAddr, version: ProtocolVersion) -> Result<Self> {
+        let mut opened = Self::shake_hands(device, server, version).await?;
+        opened.admitted().await.with_context(|| format!("{} is not let in", device.thing_name))?;
+        Ok(opened)
+    }
+
+    /// Opens a connection without CONNECT: TCP, TLS.
+    pub(crate) async fn shake_hands(
+        device: &Device,
+        server: SocketAddr,
+        version: ProtocolVersion,
+    ) -> Result<Self> {
         let stream = TcpStream::connect(server).await?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from("localhost")?;
         let stream = TlsConnector::from(Arc::clone(&device.tls)).connect(name, stream).await?;
         let client_id = ClientId::parse(&device.thing_name)?;
         let client = Client::new(&ClientOptions::new(version, Some(client_id)))?;
-        let mut opened = Self { stream, client, inbox: BytesMut::with_capacity(1_024) };
-        let event = opened.next().await.with_context(|| format!("{} gets no CONNACK", device.thing_name))?;
-        let is_let_in = matches!(event, ClientEvent::Connected { .. });
-        ensure!(is_let_in, "{} got {event:?} instead of a CONNACK", device.thing_name);
-        Ok(opened)
+        Ok(Self { stream, client, inbox: BytesMut::with_capacity(1_024) })
+    }
+
+    /// Sends CONNECT and waits for the CONNACK that lets it in.
+    pub(crate) async fn admitted(&mut self) -> Result<()> {
+        let event = self.next().await.context("no CONNACK came")?;
+        ensure!(matches!(event, ClientEvent::Connected { .. }), "{event:?} came instead of a CONNACK");
+        Ok(())
     }
 
     /// The next thing that comes.

@@ -7,10 +7,12 @@ mod client;
 mod connect;
 mod devices;
 mod figures;
+mod functions;
 mod landfall;
 mod load;
 mod policy;
 mod process;
+mod rules;
 mod tls_server;
 
 use std::path::PathBuf;
@@ -31,8 +33,12 @@ enum Benchmark {
     Api(api::Arguments),
     /// First-time and known devices against bare TLS
     Connect(connect::Arguments),
+    /// Held registrations by a function, and invocations, against what the function takes itself
+    Functions(functions::Arguments),
     /// Decisions, documents, memory, and how soon a change is felt, against a regular expression for each statement
     Policy(policy::Arguments),
+    /// What topic rules cost a message: the registration event, many rules, none
+    Rules(rules::Arguments),
     /// The bare TLS server that `connect` compares with
     TlsServer {
         /// A folder with server.pem, server.key and ca.pem
@@ -44,7 +50,9 @@ fn main() -> Result<()> {
     match Cli::parse().benchmark {
         Benchmark::Api(arguments) => api::run(&arguments),
         Benchmark::Connect(arguments) => connect::run(&arguments),
+        Benchmark::Functions(arguments) => functions::run(&arguments),
         Benchmark::Policy(arguments) => policy::run(&arguments),
+        Benchmark::Rules(arguments) => rules::run(&arguments),
         Benchmark::TlsServer { folder } => tls_server::run(&folder),
     }
 }

@@ -15,7 +15,7 @@ pub use driver::{Fault, Finding, Fuzzer, Report, folder, run_once};
 pub use targets::{
     api_request, api_signature, certificate, certificate_request, chain, mqtt_client, mqtt_session,
     openssl_config, page_token, policy_decision, policy_document, possession, registration_plan, rule_sql,
-    rule_template, subject, topic,
+    rule_template, subject, topic, topic_rule,
 };
 
 /// A function that panics when a property does not hold for an input.
@@ -58,6 +58,7 @@ targets! {
     registration_plan,
     rule_sql,
     rule_template,
+    topic_rule,
 }
 
 /// The target of this name.

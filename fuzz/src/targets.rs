@@ -18,6 +18,7 @@ mod rule_sql;
 mod rule_template;
 mod subject;
 mod topic;
+mod topic_rule;
 
 pub use api_request::api_request;
 pub use api_signature::api_signature;
@@ -36,6 +37,7 @@ pub use rule_sql::rule_sql;
 pub use rule_template::rule_template;
 pub use subject::subject;
 pub use topic::topic;
+pub use topic_rule::topic_rule;
 
 /// The inputs that a target starts from.
 #[cfg(test)]

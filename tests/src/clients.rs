@@ -19,6 +19,11 @@ pub(crate) fn aws() -> Command {
     aws
 }
 
+/// Where the AWS CLI is.
+pub(crate) fn folder() -> PathBuf {
+    environment().join("bin")
+}
+
 /// The Python of the environment, with a script of `tests/clients`.
 pub fn python(script_name: &str) -> Command {
     let mut python = program(&environment().join("bin/python").to_string_lossy());

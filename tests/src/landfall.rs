@@ -1,3 +1,5 @@
+use std::env;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -8,13 +10,15 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::api::Api;
-use crate::process::{DEADLINE, Process, Ran, program, run};
+use crate::functions::link_runtimes;
+use crate::process::{DEADLINE, Process, Ran, now, program, run};
 use crate::{clients, paths};
 
 /// A server of the real binary in a directory of its own. It is killed when this is dropped.
 pub struct Landfall {
     directory: TempDir,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
     process: Process,
     ready: Ready,
 }
@@ -35,10 +39,25 @@ impl Landfall {
     /// Starts a server with further arguments and waits until it is ready.
     #[track_caller]
     pub fn start_with(arguments: &[&str]) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let (process, ready) = spawn(directory.path(), &arguments, "127.0.0.1:0", "127.0.0.1:0");
-        Self { directory, arguments, process, ready }
+        Self::start_with_environment(arguments, &[], false)
+    }
+
+    /// Starts a server with further arguments and environment variables, and waits until it is ready.
+    #[track_caller]
+    pub fn start_with_variables(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_with_environment(arguments, environment, false)
+    }
+
+    /// Starts a server with further arguments that can run functions, and waits until it is ready.
+    #[track_caller]
+    pub fn start_with_functions(arguments: &[&str]) -> Self {
+        Self::start_with_environment(arguments, &[], true)
+    }
+
+    /// Starts a server with further arguments and environment variables that can run functions, and waits until it is ready.
+    #[track_caller]
+    pub fn start_with_functions_and(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_with_environment(arguments, environment, true)
     }
 
     /// Starts a server that is told of a write beyond [`Self::limit_files`] by an error, as of a full disk, instead of
@@ -46,7 +65,7 @@ impl Landfall {
     #[track_caller]
     pub fn start_on_a_small_disk() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let serve = serve(directory.path(), &[], "127.0.0.1:0", "127.0.0.1:0");
+        let serve = serve(directory.path(), &[], &[], "127.0.0.1:0", "127.0.0.1:0");
         let mut shell = program("bash");
         // An ignored signal stays ignored.
         shell
@@ -54,7 +73,7 @@ impl Landfall {
             .arg(serve.get_program())
             .args(serve.get_args());
         let (process, ready) = wait_until_ready(shell.current_dir(directory.path()));
-        Self { directory, arguments: vec![], process, ready }
+        Self { directory, arguments: vec![], variables: vec![], process, ready }
     }
 
     /// Lets the server write no file beyond this size, in bytes; none takes the limit away.
@@ -151,6 +170,27 @@ impl Landfall {
         }
     }
 
+    /// The search path of programs with `landfall` and `aws` at its front.
+    pub fn path_with_clients(&self) -> OsString {
+        let own = paths::landfall().parent().expect("a binary is in a folder").to_path_buf();
+        let others = env::var_os("PATH").unwrap_or_default();
+        let folders = [own, clients::folder()].into_iter().chain(env::split_paths(&others));
+        env::join_paths(folders).expect("folders without colons")
+    }
+
+    /// Asks the API again and again until `wanted` takes what it finds, and gives what it made of it. Each question is
+    /// answered by what is committed.
+    #[track_caller]
+    pub fn wait_for<T>(&self, what: &str, wanted: impl Fn(&Api) -> Option<T>) -> T {
+        let (api, until) = (self.api(), now() + DEADLINE);
+        loop {
+            if let Some(found) = wanted(&api) {
+                return found;
+            }
+            assert!(now() < until, "it does not happen {what}");
+        }
+    }
+
     /// Kills the server, as `kill -9` does.
     #[track_caller]
     pub fn kill(&mut self) {
@@ -178,17 +218,44 @@ impl Landfall {
     #[track_caller]
     pub fn start_again(&mut self) {
         let (mqtt, http) = (self.mqtt().to_string(), self.http().to_string());
-        (self.process, self.ready) = spawn(self.directory.path(), &self.arguments, &mqtt, &http);
+        (self.process, self.ready) =
+            spawn(self.directory.path(), &self.arguments, &self.variables, &mqtt, &http);
+    }
+
+    #[track_caller]
+    fn start_with_environment(arguments: &[&str], environment: &[(&str, &str)], functions: bool) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        if functions {
+            link_runtimes(&directory.path().join("data"));
+        }
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let variables: Vec<(String, String)> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (process, ready) = spawn(directory.path(), &arguments, &variables, "127.0.0.1:0", "127.0.0.1:0");
+        Self { directory, arguments, variables, process, ready }
     }
 }
 
 #[track_caller]
-fn spawn(directory: &Path, arguments: &[String], mqtt: &str, http: &str) -> (Process, Ready) {
-    wait_until_ready(serve(directory, arguments, mqtt, http).current_dir(directory))
+fn spawn(
+    directory: &Path,
+    arguments: &[String],
+    variables: &[(String, String)],
+    mqtt: &str,
+    http: &str,
+) -> (Process, Ready) {
+    wait_until_ready(serve(directory, arguments, variables, mqtt, http).current_dir(directory))
 }
 
-fn serve(directory: &Path, arguments: &[String], mqtt: &str, http: &str) -> Command {
+fn serve(
+    directory: &Path,
+    arguments: &[String],
+    variables: &[(String, String)],
+    mqtt: &str,
+    http: &str,
+) -> Command {
     let mut command = Landfall::command(&["serve", "--data"]);
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
     command.arg(directory.join("data")).args(["--mqtt-listen", mqtt, "--http-listen", http]).args(arguments);
     command
 }

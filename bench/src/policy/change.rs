@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Arguments, print_table, verdict};
+use super::Arguments;
 use crate::client::{Caller, Connection};
 use crate::devices::{self, Device};
+use crate::figures::{print_table, verdict};
 use crate::landfall::{Landfall, make_ca, now};
 use crate::load::Opened;
 

@@ -6,7 +6,7 @@ use landfall_policy::{Authorizer, Decision, PolicyAction, PolicyDocument, Resour
 
 use super::device::{Device, PREFIX, document, policy, statements};
 use super::naive::NaiveAuthorizer;
-use super::{best_of, print_table, verdict};
+use crate::figures::{best_of, print_table, verdict};
 
 /// The most nanoseconds that a decision with ten statements may take.
 const GOAL_NANOS: f64 = 1_000.0;

@@ -6,8 +6,7 @@ use anyhow::{Context as _, Result};
 
 use super::device::{Device, PREFIX, document, policy, statements};
 use super::naive::NaiveAuthorizer;
-use super::print_table;
-use crate::figures::as_f64;
+use crate::figures::{as_f64, print_table};
 
 /// How many policies each connection has: as many as AWS IoT lets be attached to one certificate.
 const POLICIES: usize = 10;

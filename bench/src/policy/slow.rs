@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::device::{Device, PREFIX, policy};
 use super::naive::{backtrack, wildcards};
-use super::{best_of, print_table};
+use crate::figures::{best_of, print_table};
 
 /// How many steps a matcher that backtracks is given: about a second.
 const STEPS_MAX: u64 = 1_000_000_000;

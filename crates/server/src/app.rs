@@ -6,27 +6,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use async_trait::async_trait;
+use landfall_actions::{Engine, ExecConfig, FunctionsOff, HttpConfig, HttpSender, Programs};
+use landfall_actions_aws::AwsServices;
 use landfall_api::signature::{AccessKeyId, SecretAccessKey};
-use landfall_api_server::explanation::{ClientIdSource, DecisionExplainer, ExplainedDecision, NotExplained};
 use landfall_api_server::{
-    AccessKey, ApiServer, Authentication, MessagePublisher, PageTokenKey, RejectionSource,
+    AccessKey, ApiServer, Authentication, NoFunctions, PageTokenKey, Ports, SettingsReloader,
 };
-use landfall_broker::{Broker, ExplainError, Explainer, HandshakeRejections, Publisher, Registrar};
-use landfall_model::{CertificateId, ClientId, Clock, Scope};
-use landfall_mqtt::Message;
-use landfall_policy::PolicyAction;
-use landfall_registration::{InactiveCaDevices, Settings, SettingsSource};
+use landfall_broker::Broker;
+use landfall_functions::{ApiAccess, FunctionRunner, Invoker};
+use landfall_interceptors::Chain;
+use landfall_model::{Clock, Scope};
+use landfall_registration::InactiveCaDevices;
 use landfall_registry::Registry;
 use landfall_registry_sqlite::SqliteRegistry;
+use landfall_services::{FunctionInvoker, MessageQueues, Tables};
+use prometheus_client::registry::Registry as MetricsRegistry;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
+use crate::aws;
 use crate::clock::SystemClock;
 use crate::data_dir::{Credentials, DataDir, Secrets, ServerInfo};
 use crate::identity::{OwnCertificate, ServerIdentity};
 use crate::lifecycle::Lifecycle;
 use crate::own_ca::OwnCa;
+use crate::ports::{Confirmations, Decisions, Functions, Metrics, RegistrarSettings, Rejections, Retries};
+use crate::settings::SettingsSources;
 
 /// How a server is set up.
 pub(crate) struct Config {
@@ -40,18 +47,20 @@ pub(crate) struct Config {
     pub(crate) hostname: String,
     /// Account and region.
     pub(crate) scope: Scope,
-    /// Who provisions devices.
-    pub(crate) registrar: Registrar,
+    /// How devices are provisioned, and by whom.
+    pub(crate) settings: SettingsSources,
     /// What becomes of registered devices when their CA certificate is set INACTIVE.
     pub(crate) inactive_ca_devices: InactiveCaDevices,
     /// Whether MQTT 5 clients are told why a policy denies them.
     pub(crate) policy_reasons: bool,
-    /// How long a first connection is held.
-    pub(crate) first_connect_hold: Duration,
     /// The user's own server certificate; none has one made.
     pub(crate) certificate: Option<OwnCertificate>,
     /// How long a thing type has to be deprecated before it can be deleted.
     pub(crate) thing_type_deletion_delay: Duration,
+    /// Where SQS, DynamoDB and CloudWatch are, if not at AWS.
+    pub(crate) aws_endpoint_url: Option<String>,
+    /// Whether functions and programs are switched off.
+    pub(crate) no_functions: bool,
     /// Whether unsigned API requests are taken.
     pub(crate) insecure_api: bool,
 }
@@ -59,18 +68,43 @@ pub(crate) struct Config {
 /// A server that listens, and serves once it is spawned.
 pub(crate) struct App {
     broker: Broker,
+    rules: Arc<Engine>,
+    /// Functions, with the queues of their event sources.
+    functions: Option<(Arc<FunctionRunner>, Arc<dyn MessageQueues>)>,
     api: ApiServer,
     running: Running,
+}
+
+/// What every part of the server stands on.
+struct Base {
+    clock: Arc<dyn Clock>,
+    data: DataDir,
+    secrets: Secrets,
+    registry: Arc<SqliteRegistry>,
+    lifecycle: Lifecycle,
+    settings: Arc<RegistrarSettings>,
+}
+
+/// What the server reaches beside devices and its own registry.
+struct Outside {
+    aws: Arc<AwsServices>,
+    http: Arc<HttpSender>,
+    /// None when they are switched off.
+    functions: Option<Arc<FunctionRunner>>,
 }
 
 /// A server that serves.
 pub(crate) struct Running {
     registry: Arc<SqliteRegistry>,
     lifecycle: Lifecycle,
+    settings: Arc<RegistrarSettings>,
     info: ServerInfo,
     /// Kept to the last: it is what keeps a second server out.
     data: DataDir,
 }
+
+/// The subcommand that functions are run by: it limits itself, and then becomes the function.
+pub(crate) const FUNCTION_LAUNCHER: &str = "function-launcher";
 
 /// File descriptors that are not for connections: the database, its readers, listeners, the log.
 const FILES_RESERVED: u64 = 64;
@@ -91,65 +125,132 @@ impl Config {
         let mut api_limits = landfall_api_server::Limits::default();
         share_files(&mut limits.connections_max, &mut api_limits.connections_max)?;
         self.check()?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let data = DataDir::open(&self.data)?;
+        let base = Base::open(&self)?;
         let identity = match &self.certificate {
             Some(files) => ServerIdentity::own(files)?,
-            None => ServerIdentity::made(&data, &self.hostname, clock.now())?,
+            None => ServerIdentity::made(&base.data, &self.hostname, base.clock.now())?,
         };
-        let device_ca = OwnCa::DEVICES.open(&data, clock.now())?;
-        debug!(ca.id = %device_ca.anchor().id(), "device CA is ready");
-        let secrets = data.secrets(make_secrets)?;
-        let settings = Settings::compile(&SettingsSource::default(), &self.scope)?;
-        let sqlite = landfall_registry_sqlite::Config::new(data.file("registry.db"));
-        let registry = SqliteRegistry::open(sqlite).context("cannot open the registry")?;
-        let as_registry = Arc::clone(&registry) as Arc<dyn Registry>;
-        let lifecycle = Lifecycle::default();
-        let broker = landfall_broker::Config {
-            listen: self.mqtt_listen,
-            certificate: identity.chain,
-            key: identity.key,
-            scope: self.scope.clone(),
-            registrar: self.registrar,
-            inactive_ca_devices: self.inactive_ca_devices,
-            policy_reasons: self.policy_reasons,
-            first_connect_hold: self.first_connect_hold,
-            limits,
-        };
-        let tracker = lifecycle.tracker.clone();
-        let broker =
-            Broker::build(broker, Arc::clone(&as_registry), Arc::new(settings), Arc::clone(&clock), tracker)
-                .await;
-        let broker = broker.map_err(|error| port_remedy(error, "--mqtt-listen"))?;
-        let api = landfall_api_server::Config {
-            listen: self.http_listen,
-            limits: api_limits,
-            scope: self.scope.clone(),
-            hostname: self.hostname,
-            credentials: access_key(&secrets.credentials)?,
-            authentication: if self.insecure_api {
-                Authentication::Insecure
-            } else {
-                Authentication::Required
-            },
-            page_token_key: page_token_key(&secrets)?,
-            device_ca: Arc::new(device_ca),
-            thing_type_deletion_delay: self.thing_type_deletion_delay,
-        };
-        let rejections: Arc<dyn RejectionSource> = Arc::new(Rejections(broker.rejections()));
-        let publisher: Arc<dyn MessagePublisher> = Arc::new(Messages(broker.publisher()));
-        let explainer: Arc<dyn DecisionExplainer> = Arc::new(Decisions(broker.explainer()));
-        let api = ApiServer::build(api, as_registry, clock, rejections, publisher, explainer).await;
-        let api = api.context("cannot serve the API at the address of --http-listen")?;
+        let server_ca = identity.ca_path.clone();
+        let mut metrics = MetricsRegistry::default();
+        let outside = Outside::build(&self, &base, &mut metrics)?;
+        let rules = self.rules(&base, &outside).await?;
+        rules.register_metrics(&mut metrics);
+        let broker = self.broker(&base, &outside, identity, Arc::clone(&rules), limits).await?;
+        let api_url = watch::Sender::new(String::new());
+        let api = self.api(&base, &outside, &broker, metrics, api_url.subscribe(), api_limits).await?;
+        let Base { clock: _, data, secrets, registry, lifecycle, settings } = base;
         let info = ServerInfo {
             mqtt: broker.local_addr().to_string(),
             http: api.local_addr().to_string(),
-            server_ca: identity.ca_path,
+            server_ca,
             pid: std::process::id(),
             region: self.scope.region.to_string(),
             credentials: secrets.credentials,
         };
-        Ok(App { broker, api, running: Running { registry, lifecycle, info, data } })
+        api_url.send_replace(info.endpoint());
+        let Outside { aws, functions, .. } = outside;
+        let functions = functions.map(|runner| (runner, aws as Arc<dyn MessageQueues>));
+        let running = Running { registry, lifecycle, settings, info, data };
+        Ok(App { broker, rules, functions, api, running })
+    }
+
+    /// The engine of topic rules.
+    async fn rules(&self, base: &Base, outside: &Outside) -> Result<Arc<Engine>> {
+        let services = landfall_actions::Services {
+            functions: outside.invoker(),
+            queues: Arc::clone(&outside.aws) as Arc<dyn MessageQueues>,
+            tables: Arc::clone(&outside.aws) as Arc<dyn Tables>,
+            metrics: Arc::clone(&outside.aws) as Arc<dyn landfall_services::Metrics>,
+            http: Arc::clone(&outside.http),
+            programs: programs(self.no_functions),
+        };
+        let config = landfall_actions::Config {
+            scope: self.scope.clone(),
+            limits: landfall_actions::Limits::default(),
+        };
+        let rules = Engine::build(config, base.registry(), services, base.clock(), base.tracker());
+        rules.await.context("cannot read the topic rules")
+    }
+
+    async fn broker(
+        &self,
+        base: &Base,
+        outside: &Outside,
+        identity: ServerIdentity,
+        rules: Arc<Engine>,
+        limits: landfall_broker::Limits,
+    ) -> Result<Broker> {
+        let ports = landfall_interceptors::Ports {
+            scope: self.scope.clone(),
+            registry: base.registry(),
+            functions: outside.invoker(),
+            clock: base.clock(),
+        };
+        let config = landfall_broker::Config {
+            listen: self.mqtt_listen,
+            certificate: identity.chain,
+            key: identity.key,
+            scope: self.scope.clone(),
+            inactive_ca_devices: self.inactive_ca_devices,
+            policy_reasons: self.policy_reasons,
+            settings: base.settings.current.subscribe(),
+            interceptors: Arc::new(Chain::new(Arc::clone(&base.settings.interceptors), ports)),
+            limits,
+        };
+        let broker = Broker::build(config, base.registry(), rules, base.clock(), base.tracker()).await;
+        broker.map_err(|error| port_remedy(error, "--mqtt-listen"))
+    }
+
+    async fn api(
+        &self,
+        base: &Base,
+        outside: &Outside,
+        broker: &Broker,
+        metrics: MetricsRegistry,
+        api_url: watch::Receiver<String>,
+        limits: landfall_api_server::Limits,
+    ) -> Result<ApiServer> {
+        let device_ca = OwnCa::DEVICES.open(&base.data, base.clock.now())?;
+        debug!(ca.id = %device_ca.anchor().id(), "device CA is ready");
+        let config = landfall_api_server::Config {
+            listen: self.http_listen,
+            limits,
+            scope: self.scope.clone(),
+            hostname: self.hostname.clone(),
+            credentials: access_key(&base.secrets.credentials)?,
+            authentication: match self.insecure_api {
+                true => Authentication::Insecure,
+                false => Authentication::Required,
+            },
+            page_token_key: page_token_key(&base.secrets)?,
+            device_ca: Arc::new(device_ca),
+            thing_type_deletion_delay: self.thing_type_deletion_delay,
+        };
+        let confirmer = Confirmations {
+            http: Arc::clone(&outside.http),
+            registry: base.registry(),
+            clock: base.clock(),
+            scope: self.scope.clone(),
+            api_url,
+            tracker: base.tracker(),
+        };
+        let ports = Ports {
+            registry: base.registry(),
+            clock: base.clock(),
+            rejections: Arc::new(Rejections(broker.rejections())),
+            publisher: Arc::new(broker.publisher()),
+            confirmer: Arc::new(confirmer),
+            functions: match &outside.functions {
+                Some(runner) => Arc::new(Functions(Arc::clone(runner))),
+                None => Arc::new(NoFunctions),
+            },
+            explainer: Arc::new(Decisions(broker.explainer())),
+            metrics: Arc::new(Metrics(metrics)),
+            settings: Arc::clone(&base.settings) as Arc<dyn SettingsReloader>,
+            registrations: Arc::new(Retries(broker.registration_retrier())),
+        };
+        let api = ApiServer::build(config, ports).await;
+        api.context("cannot serve the API at the address of --http-listen")
     }
 
     fn check(&self) -> Result<()> {
@@ -163,14 +264,76 @@ impl Config {
     }
 }
 
+impl Base {
+    fn open(config: &Config) -> Result<Self> {
+        let data = DataDir::open(&config.data)?;
+        let secrets = data.secrets(make_secrets)?;
+        let settings = RegistrarSettings::open(config.settings.clone(), config.scope.clone())?;
+        let sqlite = landfall_registry_sqlite::Config::new(data.file("registry.db"));
+        let registry = SqliteRegistry::open(sqlite).context("cannot open the registry")?;
+        let lifecycle = Lifecycle::default();
+        Ok(Self {
+            clock: Arc::new(SystemClock),
+            data,
+            secrets,
+            registry,
+            lifecycle,
+            settings: Arc::new(settings),
+        })
+    }
+
+    fn registry(&self) -> Arc<dyn Registry> {
+        Arc::clone(&self.registry) as Arc<dyn Registry>
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    fn tracker(&self) -> TaskTracker {
+        self.lifecycle.tracker.clone()
+    }
+}
+
+impl Outside {
+    fn build(config: &Config, base: &Base, metrics: &mut MetricsRegistry) -> Result<Self> {
+        let aws = aws::services(config.scope.region.clone(), config.aws_endpoint_url.clone())?;
+        let functions = match config.no_functions {
+            true => None,
+            false => {
+                let config = function_config(&base.data, config.scope.clone())?;
+                let runner = FunctionRunner::build(config, base.registry(), base.clock(), base.tracker())?;
+                runner.register_metrics(metrics);
+                Some(runner)
+            }
+        };
+        let http = Arc::new(HttpSender::new(HttpConfig::default()));
+        Ok(Self { aws: Arc::new(aws), http, functions })
+    }
+
+    /// Who invokes functions.
+    fn invoker(&self) -> Arc<dyn FunctionInvoker> {
+        match &self.functions {
+            Some(runner) => Arc::new(Invoker::new(Arc::clone(runner))),
+            None => Arc::new(FunctionsOff),
+        }
+    }
+}
+
 impl App {
     /// Begins to serve, and tells other commands where.
     ///
     /// # Errors
     /// The data directory cannot be written.
     pub(crate) fn spawn(self) -> Result<Running> {
-        let Self { broker, api, running } = self;
+        let Self { broker, rules, functions, api, running } = self;
         let stopping = &running.lifecycle.stopping;
+        if let Some((functions, queues)) = functions {
+            let Credentials { access_key_id, secret_access_key } = running.info.credentials.clone();
+            let endpoint_url = running.info.endpoint();
+            functions.spawn(ApiAccess { endpoint_url, access_key_id, secret_access_key }, queues, stopping);
+        }
+        rules.spawn(Arc::new(broker.publisher()), stopping);
         broker.spawn(stopping);
         api.spawn(&running.lifecycle.tracker, stopping.clone());
         running.data.publish(&running.info)?;
@@ -184,6 +347,11 @@ impl Running {
         &self.info
     }
 
+    /// The settings of the registrar.
+    pub(crate) fn settings(&self) -> &RegistrarSettings {
+        &self.settings
+    }
+
     /// Stops accepting, ends the connections, and closes the registry.
     pub(crate) async fn drain(self, grace: Duration) {
         if !self.lifecycle.drain(grace).await {
@@ -194,6 +362,24 @@ impl Running {
         drop(self.data);
         info!("server stopped");
     }
+}
+
+/// How functions are run.
+fn function_config(data: &DataDir, scope: Scope) -> Result<landfall_functions::Config> {
+    let program = std::env::current_exe().context("cannot find this program, which functions are run by")?;
+    Ok(landfall_functions::Config {
+        data: data.path().to_owned(),
+        launcher: vec![program.into(), FUNCTION_LAUNCHER.into()],
+        search_path: std::env::var_os("PATH").unwrap_or_default(),
+        scope,
+        limits: landfall_functions::Limits::default(),
+    })
+}
+
+/// The programs that rule actions may run; whoever may not make functions may not run programs either.
+fn programs(no_functions: bool) -> Option<Programs> {
+    let environment = ExecConfig::environment_of(std::env::vars_os());
+    (!no_functions).then(|| Programs::new(ExecConfig { environment, ..ExecConfig::default() }))
 }
 
 /// Raises the limit on file descriptors as far as the system lets us, and brings the numbers of connections within it.
@@ -267,65 +453,6 @@ fn page_token_key(secrets: &Secrets) -> Result<PageTokenKey> {
     Ok(PageTokenKey::from_bytes(key))
 }
 
-/// The broker's rejections as the API shows them.
-struct Rejections(Arc<HandshakeRejections>);
-
-impl RejectionSource for Rejections {
-    fn handshake_rejections(&self) -> Vec<landfall_api_server::HandshakeRejection> {
-        let convert = |rejection: landfall_broker::HandshakeRejection| {
-            let landfall_broker::HandshakeRejection { at, peer, code, message } = rejection;
-            landfall_api_server::HandshakeRejection { at, peer, code, message }
-        };
-        self.0.list().into_iter().map(convert).collect()
-    }
-}
-
-/// The broker as the API publishes to it.
-struct Messages(Publisher);
-
-#[async_trait]
-impl MessagePublisher for Messages {
-    async fn publish(&self, message: Message, expires_after: Option<Duration>) {
-        self.0.publish(message, expires_after).await;
-    }
-}
-
-/// The broker's decisions as the API explains them.
-struct Decisions(Explainer);
-
-#[async_trait]
-impl DecisionExplainer for Decisions {
-    async fn explain(
-        &self,
-        certificate: CertificateId,
-        client_id: Option<ClientId>,
-        action: PolicyAction,
-        resource: &str,
-    ) -> Result<ExplainedDecision, NotExplained> {
-        let explained = self.0.explain(certificate, client_id, action, resource).await;
-        let landfall_broker::Explained {
-            client_id,
-            client_id_source,
-            is_connected,
-            refusal,
-            unknown,
-            explanation,
-        } = explained.map_err(|problem| match problem {
-            ExplainError::NotRegistered { .. } => NotExplained::NotRegistered,
-            ExplainError::NoClientId => NotExplained::NoClientId(problem.to_string()),
-            problem @ (ExplainError::Certificate(_) | ExplainError::Storage(_)) => {
-                NotExplained::Failed(Box::new(problem))
-            }
-        })?;
-        let client_id_source = match client_id_source {
-            landfall_broker::ClientIdSource::Given => ClientIdSource::Given,
-            landfall_broker::ClientIdSource::Connection => ClientIdSource::Connection,
-            landfall_broker::ClientIdSource::Thing => ClientIdSource::Thing,
-        };
-        Ok(ExplainedDecision { client_id, client_id_source, is_connected, refusal, unknown, explanation })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,6 +476,7 @@ mod tests {
         for debug in [
             format!("{broker:?}"),
             format!("{:?}", landfall_api_server::Limits::default()),
+            format!("{:?}", landfall_actions::Limits::default()),
             format!("{sqlite:?}"),
         ] {
             for name in names(&debug).into_iter().filter(|name| !["path", "session"].contains(name)) {

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the program that people see")]
 
 mod app;
+mod aws;
 mod client;
 mod clock;
 mod commands;
@@ -11,6 +12,9 @@ mod identity;
 mod lifecycle;
 mod logging;
 mod own_ca;
+mod place;
+mod ports;
+mod settings;
 mod text;
 
 use std::process::ExitCode;
@@ -36,10 +40,16 @@ enum Command {
     Serve(commands::serve::Arguments),
     Env(commands::env::Arguments),
     Ca(commands::ca::Arguments),
+    Config(commands::config::Arguments),
     Device(commands::device::Arguments),
     Explain(commands::explain::Arguments),
     Policy(commands::policy::Arguments),
     Rules(commands::rules::Arguments),
+    Deliveries(commands::deliveries::Arguments),
+    Functions(commands::functions::Arguments),
+    /// Become a function: what the server runs its functions by
+    #[command(name = app::FUNCTION_LAUNCHER, hide = true)]
+    FunctionLauncher(commands::functions::LauncherArguments),
     Api(commands::api::Arguments),
     Simulate(commands::simulate::Arguments),
 }
@@ -52,6 +62,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => commands::serve::run(arguments),
         Command::Env(arguments) => commands::env::run(&arguments),
         Command::Ca(arguments) => commands::ca::run(arguments),
+        Command::Config(arguments) => commands::config::run(arguments),
         Command::Device(arguments) => commands::device::run(arguments),
         Command::Explain(arguments) => {
             failure = ExitCode::from(commands::explain::UNKNOWN);
@@ -65,6 +76,9 @@ fn main() -> ExitCode {
             failure = ExitCode::from(commands::rules::FAULT);
             commands::rules::run(&arguments)
         }
+        Command::Deliveries(arguments) => commands::deliveries::run(arguments),
+        Command::Functions(arguments) => commands::functions::run(&arguments),
+        Command::FunctionLauncher(arguments) => commands::functions::launch(arguments),
         Command::Api(arguments) => commands::api::run(&arguments),
         Command::Simulate(arguments) => commands::simulate::run(arguments),
     };

@@ -1,9 +1,10 @@
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use landfall_model::{
     AccountId, AttributeName, Attributes, CaCertificateId, CertificateDer, CertificateId, CertificateMode,
     CreationId, DeviceType, DistinguishedName, NameAttribute, PlannedThing, Region, RegistrationPlan, Scope,
-    SignedPart, Thing, ThingId, ThingType, ThingView, UnixTime, Validity,
+    SignedPart, Thing, ThingGroup, ThingId, ThingType, ThingView, UnixTime, Validity,
 };
 use landfall_policy::PolicyDocument;
 use landfall_registration::{
@@ -63,8 +64,19 @@ static SETTINGS: LazyLock<Vec<Settings>> = LazyLock::new(|| {
         thing_type_name: "<%= certificate.attributes.subject['2.5.4.10'] %>".to_owned(),
         device_policy_name: "policy-<%= certificate.attributes.subject.CN %>".to_owned(),
         greengrass_policy_name: "<%= certificate.attributes.issuer.CN %>".to_owned(),
+        greengrass_group_name: "<%= certificate.attributes.subject['2.5.4.10'] %>".to_owned(),
+        thing_groups: [
+            "all",
+            "<%= certificate.attributes.subject.CN %>",
+            "<%= certificate.attributes.issuer.CN %>",
+        ]
+        .map(String::from)
+        .to_vec(),
+        billing_group: "<%= certificate.attributes.subject['2.5.4.10'] %>".to_owned(),
+        tags: vec![("maker".to_owned(), "<%= certificate.attributes.subject['2.5.4.10'] %>".to_owned())],
         existing_thing: ExistingThing::Join,
         illegal_characters: IllegalCharacters::Refuse,
+        ..SettingsSource::default()
     };
     let compile = |source| Settings::compile(&source, &scope).expect("templates that are well formed");
     vec![compile(SettingsSource::default()), compile(named_by_certificate)]
@@ -94,12 +106,23 @@ fn check_plan(plan: &RegistrationPlan, applicant: &Applicant) {
     check_text(plan.thing_name().as_str(), 1..=128, ":_-");
     check_text(plan.thing_type.name.as_str(), 1..=128, ":_-");
     check_text(plan.policy.name.as_str(), 1..=128, "+=,.@-_");
+    for group in &plan.thing_groups {
+        check_text(group.as_str(), 1..=128, ":_-");
+    }
+    let groups: BTreeSet<_> = plan.thing_groups.iter().collect();
+    assert!(groups.len() == plan.thing_groups.len() && groups.len() <= ThingGroup::OF_THING_MAX);
+    plan.billing_group.iter().for_each(|group| check_text(group.as_str(), 1..=128, ":_-"));
+    assert!(plan.tags.iter().all(|tag| tag.value.as_str().chars().count() <= 256));
     assert!(plan.thing_type.searchable_attributes.len() <= ThingType::SEARCHABLE_MAX);
 
     // The policy is one of the two of the settings, in which no text of a certificate stands.
     assert!(PolicyDocument::parse(&plan.policy.document).is_ok());
     let core = plan.policy.document.contains("greengrass:*");
     assert_eq!(core, plan.device_type == DeviceType::Greengrass);
+    assert_eq!(plan.greengrass.is_some(), core);
+    if let Some(group) = &plan.greengrass {
+        check_text(group.name.as_str(), 1..=128, " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~");
+    }
 
     let PlannedThing::Create { attributes, .. } = &plan.thing else { panic!("there is no thing to join") };
     assert!(attributes.len() <= Attributes::TYPED_MAX);

@@ -1,9 +1,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
-use landfall_model::{AccountId, ClientId, TopicName, UnixTime};
+use landfall_model::{AccountId, ClientId, RuleName, TopicName, UnixTime};
 use landfall_rules::{
     Context, EvaluationError, Message, MqttProperties, OUTPUT_BYTES_MAX, PAYLOAD_BYTES_MAX, PayloadFormat,
-    PayloadKind, Rule, RuleName, RuleSet, SqlParseError, SqlVersion, Template,
+    PayloadKind, Rule, RuleSet, SqlParseError, SqlVersion, Template,
 };
 use serde::de::IgnoredAny;
 

@@ -8,7 +8,7 @@ use clap::Args;
 use landfall_api_server::THING_TYPE_DELETION_DELAY_DEFAULT;
 use landfall_model::{AccountId, Region, Scope};
 use landfall_pki::{KeyKind, Subject};
-use landfall_registration::InactiveCaDevices;
+use landfall_registration::{InactiveCaDevices, Registrar};
 use landfall_simulator::{DeviceTypes, Endpoint, FleetReport, Profile, Publish};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -16,11 +16,11 @@ use tokio_util::sync::CancellationToken;
 use crate::app::Config;
 use crate::client::Client;
 use crate::commands::ca::{CaFiles, create_ca, register_ca};
-use crate::commands::serve::HOLD_BUILTIN;
 use crate::commands::simulate::{run_fleet, usual_fleet};
 use crate::fleet_view::table;
 use crate::lifecycle::shutdown_signal;
 use crate::logging::{self, LogFormat};
+use crate::settings::SettingsSources;
 
 /// Show the main job: a server, a CA, and 50 devices that register themselves by connecting
 ///
@@ -147,12 +147,13 @@ fn config(data: &Path) -> Result<Config> {
         http_listen: any_port,
         hostname: "localhost".to_owned(),
         scope: Scope { account: AccountId::parse("000000000000")?, region: Region::parse("us-east-1")? },
-        registrar: landfall_broker::Registrar::Builtin,
+        settings: SettingsSources::defaults(Registrar::Builtin),
         inactive_ca_devices: InactiveCaDevices::Stay,
         policy_reasons: false,
-        first_connect_hold: HOLD_BUILTIN,
         certificate: None,
         thing_type_deletion_delay: THING_TYPE_DELETION_DELAY_DEFAULT,
+        aws_endpoint_url: None,
+        no_functions: true,
         insecure_api: false,
     })
 }

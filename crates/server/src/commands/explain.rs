@@ -179,12 +179,13 @@ mod tests {
     use landfall_pki::{
         CertificateVersion, DeviceRequest, Issuer, KeyKind, KeyPair, Subject, validity_of_days,
     };
-    use landfall_registration::InactiveCaDevices;
+    use landfall_registration::{InactiveCaDevices, Registrar};
     use serde_json::json;
 
     use super::*;
     use crate::app::Config;
     use crate::clock::SystemClock;
+    use crate::settings::SettingsSources;
 
     /// What the device of the tests has.
     const POLICY: &str = r#"{
@@ -240,12 +241,13 @@ mod tests {
                 account: AccountId::parse("000000000000").unwrap(),
                 region: Region::parse("us-east-1").unwrap(),
             },
-            registrar: landfall_broker::Registrar::Builtin,
+            settings: SettingsSources::defaults(Registrar::Builtin),
             inactive_ca_devices: InactiveCaDevices::Stay,
             policy_reasons: false,
-            first_connect_hold: Duration::ZERO,
             certificate: None,
             thing_type_deletion_delay: THING_TYPE_DELETION_DELAY_DEFAULT,
+            aws_endpoint_url: None,
+            no_functions: true,
             insecure_api: false,
         }
     }

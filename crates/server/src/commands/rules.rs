@@ -1,3 +1,5 @@
+mod create;
+
 use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::net::IpAddr;
@@ -17,10 +19,11 @@ use landfall_rules::{
 use serde_json::json;
 use uuid::Uuid;
 
+use self::create::Create;
 use crate::clock::SystemClock;
 use crate::text::printable;
 
-/// Try the SQL of topic rules, without a server
+/// Create topic rules, and try their SQL without a server
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -29,6 +32,7 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Create(Create),
     Test(Box<Test>),
     Functions(Functions),
 }
@@ -100,6 +104,7 @@ const FILE_BYTES_MAX: u64 = 2 * PAYLOAD_BYTES_MAX as u64;
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut out = io::stdout().lock();
     let written = match &arguments.command {
+        Command::Create(create) => create.run(&mut out),
         Command::Test(test) => test.run(&mut out, &mut io::stderr().lock()),
         Command::Functions(Functions { markdown: true }) => print(&mut out, &function_table()),
         Command::Functions(Functions { markdown: false }) => print(&mut out, &as_text()),

@@ -6,13 +6,16 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use landfall_model::{AccountId, Region, Scope};
-use landfall_registration::InactiveCaDevices;
+use landfall_registration::{InactiveCaDevices, Registrar};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::error;
 
-use crate::app::Config;
+use crate::app::{Config, Running};
 use crate::data_dir::{Ready, ServerInfo, write_public};
 use crate::identity::OwnCertificate;
 use crate::lifecycle::shutdown_signal;
 use crate::logging::{self, LogFormat};
+use crate::settings::SettingsSources;
 
 /// Run the server until SIGTERM or Ctrl-C
 #[derive(Args)]
@@ -42,6 +45,14 @@ pub(crate) struct Arguments {
     /// 10s with --registrar rules]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     first_connect_hold: Option<Duration>,
+    /// The settings of the registrar; `landfall config init` writes a file that explains itself. SIGHUP and
+    /// `landfall config reload` read it anew
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Set a parameter of the registrar, over what the file and the environment (LANDFALL_SET_NAME) say; can be given
+    /// several times
+    #[arg(long = "set", value_name = "[CA.ID.]NAME=VALUE")]
+    overrides: Vec<String>,
     /// What becomes of registered devices when their CA certificate is set INACTIVE
     #[arg(long, value_enum, default_value_t)]
     inactive_ca_devices: InactiveCaDevicesArgument,
@@ -63,6 +74,13 @@ pub(crate) struct Arguments {
     /// How long a thing type has to be deprecated before it can be deleted
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     thing_type_deletion_delay: Duration,
+    /// Where SQS, DynamoDB and CloudWatch are, which rules and functions reach [default: AWS]; the environment variables
+    /// AWS_ENDPOINT_URL_SQS, _DYNAMODB and _CLOUDWATCH go before it
+    #[arg(long, value_name = "URL")]
+    aws_endpoint_url: Option<String>,
+    /// Run no functions and no programs of rules: who has the keys of the API can else run what they like
+    #[arg(long)]
+    no_functions: bool,
     /// Take API requests that are not signed
     #[arg(long)]
     insecure_api: bool,
@@ -92,10 +110,6 @@ enum InactiveCaDevicesArgument {
     Go,
 }
 
-/// The holds that are usual for each registrar.
-pub(crate) const HOLD_BUILTIN: Duration = Duration::from_secs(2);
-const HOLD_RULES: Duration = Duration::from_secs(10);
-
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     logging::start(arguments.log_format, &arguments.log)?;
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
@@ -118,13 +132,31 @@ async fn serve(arguments: Arguments) -> Result<ExitCode> {
     if let Some(path) = &ready_file {
         write_ready(path, info)?;
     }
-    shutdown.await;
+    reload_until(shutdown, &running).await;
     running.drain(drain).await;
     if let Some(path) = &ready_file {
         // Nobody is ready any more. That it is gone already is as good.
         let _ = std::fs::remove_file(path);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the settings anew whenever the signal SIGHUP comes, until the server has to stop.
+async fn reload_until(shutdown: impl Future<Output = ()>, running: &Running) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        return shutdown.await;
+    };
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => return,
+            _ = hangup.recv() => {
+                if let Err(problem) = running.settings().load() {
+                    error!(problem = format!("{problem:#}"), "settings of the registrar stay as they were");
+                }
+            }
+        }
+    }
 }
 
 fn write_ready(path: &std::path::Path, info: &ServerInfo) -> Result<()> {
@@ -134,9 +166,15 @@ fn write_ready(path: &std::path::Path, info: &ServerInfo) -> Result<()> {
 
 impl Arguments {
     fn into_config(self) -> Config {
-        let (registrar, hold) = match self.registrar {
-            RegistrarArgument::Builtin => (landfall_broker::Registrar::Builtin, HOLD_BUILTIN),
-            RegistrarArgument::Rules => (landfall_broker::Registrar::Rules, HOLD_RULES),
+        let registrar = match self.registrar {
+            RegistrarArgument::Builtin => Registrar::Builtin,
+            RegistrarArgument::Rules => Registrar::Rules,
+        };
+        let settings = SettingsSources {
+            file: self.settings,
+            overrides: self.overrides,
+            registrar,
+            first_connect_hold: self.first_connect_hold,
         };
         let own = self.server_certificate.zip(self.server_key);
         Config {
@@ -145,15 +183,16 @@ impl Arguments {
             http_listen: self.http_listen,
             hostname: self.hostname,
             scope: Scope { account: self.account_id, region: self.region },
-            registrar,
+            settings,
             inactive_ca_devices: match self.inactive_ca_devices {
                 InactiveCaDevicesArgument::Stay => InactiveCaDevices::Stay,
                 InactiveCaDevicesArgument::Go => InactiveCaDevices::Go,
             },
             policy_reasons: self.policy_reasons,
-            first_connect_hold: self.first_connect_hold.unwrap_or(hold),
             certificate: own.map(|(certificate, key)| OwnCertificate { certificate, key }),
             thing_type_deletion_delay: self.thing_type_deletion_delay,
+            aws_endpoint_url: self.aws_endpoint_url,
+            no_functions: self.no_functions,
             insecure_api: self.insecure_api,
         }
     }

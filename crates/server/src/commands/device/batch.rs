@@ -15,9 +15,10 @@ use anyhow::{Context as _, Error, Result, anyhow, bail};
 use landfall_model::SubjectField;
 use landfall_pki::{AlternativeNames, AttributeName, CertificateVersion, IssueError, Subject};
 
-use super::csv::{self, Fault, Place, Record};
+use super::csv::{self, Record};
 use super::maker::{Device, Maker};
 use super::output::{DeviceFiles, FileName};
+use crate::place::{Fault, Place};
 
 /// The most devices of one file.
 pub(super) const DEVICES_MAX: usize = 1_000_000;

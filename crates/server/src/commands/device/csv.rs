@@ -1,11 +1,12 @@
 //! Comma-separated values (RFC 4180), read one record at a time, with the place of each cell.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
 use anyhow::{Error, anyhow};
+
+use crate::place::{Fault, Place};
 
 /// The most bytes of one record.
 pub(super) const RECORD_BYTES_MAX: usize = 256 * 1024;
@@ -36,20 +37,6 @@ pub(super) struct Cell {
     pub(super) place: Place,
     /// What it says, without quotation marks, and without spaces around it where there were none.
     pub(super) text: String,
-}
-
-/// A place in a file: line and column, counted in characters; both from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) line: usize,
-    pub(super) column: usize,
-}
-
-/// Something wrong in a file.
-#[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) place: Place,
-    pub(super) reason: Error,
 }
 
 /// Opens a file to read records from.
@@ -214,45 +201,6 @@ impl Cell {
     }
 }
 
-impl Place {
-    /// The beginning of a line.
-    pub(super) fn start_of(line: usize) -> Self {
-        Self { line, column: 1 }
-    }
-
-    /// Something wrong here.
-    pub(super) fn fault(self, reason: impl Into<Error>) -> Fault {
-        Fault { place: self, reason: reason.into() }
-    }
-
-    fn after(self, character: char) -> Self {
-        if character == '\n' {
-            Self { line: self.line + 1, column: 1 }
-        } else {
-            Self { column: self.column + 1, ..self }
-        }
-    }
-
-    /// The place of the byte at `offset` of a text.
-    pub(super) fn in_text(text: &str, offset: usize) -> Self {
-        let before = text.char_indices().take_while(|(at, _)| *at < offset);
-        before.fold(Self { line: 1, column: 1 }, |place, (_, character)| place.after(character))
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, reason } = self;
-        write!(f, "{place}: {reason:#}")
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.line, self.column)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,13 +258,6 @@ mod tests {
         for (text, expected) in cases {
             let error = read(text).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_byte_is_found_in_its_line() {
-        for (offset, expected) in [(0, "1:1"), (2, "1:2"), (3, "2:1"), (4, "2:2"), (9, "2:2")] {
-            assert_eq!(Place::in_text("é\nx", offset).to_string(), expected, "{offset}");
         }
     }
 }

@@ -7,7 +7,7 @@ use landfall_pki::{AlternativeNames, Subject};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::csv::Place;
+use crate::place::Place;
 
 const SUBJECT: &str = "subject";
 const ALTERNATIVE_NAMES: &str = "alternative_names";
