@@ -29,6 +29,15 @@ NOUNS = (
     "event_configuration",
     "logging",
     "publish",
+    "topic_rule",
+    "topic_rule_destination",
+    "function",
+    "function_concurrency",
+    "function_policy",
+    "invocation",
+    "layer",
+    "event_source_mapping",
+    "greengrass",
     "remains",
 )
 

@@ -13,8 +13,7 @@ seeds=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 data=${LANDFALL_DATA:-landfall-data}
 devices=${LANDFALL_SEED_DEVICES:-20}
 
-landfall ca create
-landfall ca register --data "$data"
+landfall ca create --register --data "$data"
 
 # In the block's template: JustInTimeRegistrationQueue.
 aws sqs create-queue --endpoint-url "$sqs_endpoint" --queue-name jitr-queue

@@ -18,6 +18,7 @@ mod clients;
 mod fixtures;
 mod fleet;
 mod functions;
+mod gate;
 mod landfall;
 mod moto;
 mod mqtt;
@@ -26,6 +27,7 @@ mod process;
 mod quick_ca;
 mod renames;
 mod rights;
+mod web_server;
 
 pub use crate::api::{Api, percent_encode};
 pub use crate::ca::Ca;
@@ -33,6 +35,7 @@ pub use crate::certificate::{Chain, DeviceCertificate, DeviceRequest, EXTENSIONS
 pub use crate::clients::{python, script};
 pub use crate::fixtures::KeyKind;
 pub use crate::fleet::{fleet, simulate};
+pub use crate::gate::Gate;
 pub use crate::landfall::Landfall;
 pub use crate::moto::Moto;
 pub use crate::mqtt::{Came, Connect, Device, Identity, Refused, Tls, Wire, alert, tcp};
@@ -40,3 +43,4 @@ pub use crate::paths::project;
 pub use crate::process::{DEADLINE, Process, Ran, Signal, now, open_files, program, run};
 pub use crate::quick_ca::QuickCa;
 pub use crate::renames::Renames;
+pub use crate::web_server::{WebAnswer, WebRequest, WebServer};

@@ -5,6 +5,7 @@ use landfall_api::data::{PublishProperties, PublishRequest, PublishResponse};
 use landfall_api::{ApiError, ErrorCode, OperationKey, WireBlob};
 use landfall_model::TopicName;
 use landfall_mqtt::{Message, PublishProperties as MessageProperties, QoS};
+use landfall_rules::BasicIngest;
 
 use crate::failure::{Failure, invalid, not_built};
 use crate::handler::{Context, Handle, Handler, handler};
@@ -37,7 +38,8 @@ impl Handle for PublishRequest {
             return Err(not_built("retain, keeping a message for later subscribers,").into());
         }
         let topic = TopicName::parse(&topic).map_err(invalid)?;
-        if topic.is_reserved() {
+        // What invokes a rule is for everybody, as over MQTT.
+        if topic.is_reserved() && BasicIngest::parse(&topic).is_none() {
             let message = format!("the topic {topic} begins with $: such topics are the server's own");
             return Err(invalid(message).into());
         }

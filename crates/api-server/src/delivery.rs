@@ -79,7 +79,7 @@ pub(crate) async fn list(app: &App, query: &str) -> Result<Deliveries, Failure> 
     let page = app.registry.deliveries(&filter, page_request(query)?).await?;
     Ok(Deliveries {
         next: page.next.map(|cursor| cursor.get().to_string()),
-        deliveries: page.items.into_iter().map(wire).collect::<Result<_, _>>()?,
+        deliveries: page.items.into_iter().map(wire).collect(),
     })
 }
 
@@ -88,7 +88,7 @@ pub(crate) async fn list(app: &App, query: &str) -> Result<Deliveries, Failure> 
 /// # Errors
 /// There is none, or the registry failed.
 pub(crate) async fn get(app: &App, id: &str) -> Result<Delivery, Failure> {
-    wire(existing(app, id).await?)
+    existing(app, id).await.map(wire)
 }
 
 /// Has a dead letter delivered again, with as many attempts as a new one; those of before stay in its history. The engine hears
@@ -112,7 +112,7 @@ pub(crate) async fn replay(app: &App, id: &str) -> Result<Delivery, Failure> {
     let mut transaction = Transaction::new();
     transaction.store_delivery(waiting.clone());
     app.registry.commit(transaction).await?;
-    wire(waiting)
+    Ok(wire(waiting))
 }
 
 async fn existing(app: &App, id: &str) -> Result<StoredDelivery, Failure> {
@@ -147,7 +147,7 @@ fn filter(query: &str) -> Result<DeliveryFilter, ApiError> {
     Ok(filter)
 }
 
-fn wire(delivery: StoredDelivery) -> Result<Delivery, Failure> {
+fn wire(delivery: StoredDelivery) -> Delivery {
     let StoredDelivery {
         id,
         rule,
@@ -161,7 +161,7 @@ fn wire(delivery: StoredDelivery) -> Result<Delivery, Failure> {
         attempts,
         state,
     } = delivery;
-    Ok(Delivery {
+    Delivery {
         id: id.to_string(),
         rule_name: rule.to_string(),
         action: action.to_string(),
@@ -172,9 +172,9 @@ fn wire(delivery: StoredDelivery) -> Result<Delivery, Failure> {
         status_at_ms: state.at().as_millis(),
         attempts_failed,
         attempts: attempts.into_iter().map(wire_attempt).collect(),
-        request: read_request(&request)?,
-        error_request: error_request.as_deref().map(read_request).transpose()?,
-    })
+        request: read_request(&request),
+        error_request: error_request.as_deref().map(read_request),
+    }
 }
 
 fn wire_attempt(attempt: DeliveryAttempt) -> Attempt {
@@ -182,6 +182,7 @@ fn wire_attempt(attempt: DeliveryAttempt) -> Attempt {
     Attempt { at_ms: at.as_millis(), duration_us, problem: problem.to_string() }
 }
 
-fn read_request(text: &str) -> Result<Value, Failure> {
-    serde_json::from_str(text).map_err(|error| Failure::internal("reading the request of a delivery", error))
+/// One that is no JSON is shown as the text that it is, so that it does not hide the others.
+fn read_request(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }

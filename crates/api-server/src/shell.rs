@@ -137,12 +137,13 @@ impl<'a> Turn<'a> {
             }
             RequestClass::CodeUpload => {
                 app.check_claim(request)?;
-                let Ok(permit) = app.requests.try_acquire() else {
-                    return Err(busy(ErrorCode::ServiceUnavailable, "requests", requests_max));
-                };
+                // Those that wait for their turn take no place from other requests.
                 let upload = Arc::clone(&app.code_uploads).acquire_owned().await;
                 let upload = upload.map_err(|error| Failure::internal("waiting for other uploads", error))?;
-                Ok(Self::OfUploads(permit, upload))
+                match app.requests.try_acquire() {
+                    Ok(permit) => Ok(Self::OfUploads(permit, upload)),
+                    Err(_) => Err(busy(ErrorCode::ServiceUnavailable, "requests", requests_max)),
+                }
             }
         }
     }

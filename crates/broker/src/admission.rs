@@ -657,7 +657,8 @@ mod tests {
             created_at: NOW,
         };
         let source = || SettingsSource { thing_groups: vec!["g".to_owned()], ..SettingsSource::default() };
-        let made_beforehand: [(fn(&mut Transaction), Option<&str>); 4] = [
+        type Make = fn(&mut Transaction);
+        let made_beforehand: [(Make, Option<&str>); 4] = [
             (|_| (), None),
             (|tx| tx.add_thing_to_group("g".parse().unwrap(), "thing-1".parse().unwrap()), None),
             (

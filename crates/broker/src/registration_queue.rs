@@ -20,7 +20,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::admission::{AdmissionError, Admissions, Cause, Next, Registered, asks, given_up};
 use crate::connection::with_causes;
@@ -405,7 +405,12 @@ impl RegistrationQueue {
             Ok(Attempted::Unanswered { interceptor, problem }) => (Some(interceptor), problem),
             Err(problem) => (None, with_causes(&problem)),
         };
-        info!(certificate.id = %certificate, ca.id = %ca, interceptor.name = interceptor.as_deref(), problem, "registration is tried again");
+        if is_due {
+            info!(certificate.id = %certificate, ca.id = %ca, interceptor.name = interceptor.as_deref(), problem, "registration is tried again");
+        } else {
+            // As often as the device comes back: once a second.
+            debug!(certificate.id = %certificate, interceptor.name = interceptor.as_deref(), problem, "registration is tried again");
+        }
         job.record_failure(RegistrationAttempt::new(at, began.elapsed(), interceptor.as_deref(), &problem));
         if wake == Wake::Retried {
             job.receive_count = 0;
@@ -453,7 +458,14 @@ impl RegistrationQueue {
     fn leave(&self, certificate: CertificateId, ending: Ending) -> Option<Wake> {
         let mut tasks = self.tasks();
         let task = tasks.get_mut(&certificate)?;
-        task.progress.send_replace(Progress::Ended(ending));
+        task.progress.send_if_modified(|progress| {
+            // A task that was woken after the end finds nothing more, which must not hide the end from who waits for it.
+            let is_told = matches!((&*progress, &ending), (Progress::Ended(_), Ending::Gone));
+            if !is_told {
+                *progress = Progress::Ended(ending);
+            }
+            !is_told
+        });
         let woken = task.woken.take();
         if woken.is_none() {
             tasks.remove(&certificate);

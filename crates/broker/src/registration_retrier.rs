@@ -36,7 +36,6 @@ pub enum Retried {
 
 /// Why a registration cannot be tried again.
 #[derive(Debug, Error)]
-#[non_exhaustive]
 pub enum RetryError {
     /// The certificate is not registered.
     #[error("certificate {id} is not registered")]

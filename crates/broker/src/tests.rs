@@ -2,6 +2,7 @@
 
 mod heard;
 mod refused;
+mod registrations;
 
 pub(crate) use self::heard::Heard;
 
@@ -22,8 +23,8 @@ use landfall_pki::{
 };
 use landfall_policy::PolicyAction;
 use landfall_registration::{
-    CaSettings, InactiveCaDevices, Interception, InterceptorRequest, Interceptors, Registrar, Retries,
-    Settings, SettingsSet, SettingsSource,
+    CaSettings, InactiveCaDevices, Interception, InterceptorRequest, InterceptorSettings, Interceptors,
+    Registrar, Retries, Settings, SettingsSet, SettingsSource,
 };
 use landfall_registry::{MemoryRegistry, Registry, ThingUpdate, Transaction};
 use rustls::{ClientConfig, RootCertStore};
@@ -127,6 +128,16 @@ fn server_identity() -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, R
 
 impl World {
     async fn start(difference: Difference) -> Self {
+        Self::start_asking(difference, Registrar::Rules, &[], Arc::new(NobodyAsks)).await
+    }
+
+    /// Starts with interceptors.
+    async fn start_asking(
+        difference: Difference,
+        registrar: Registrar,
+        asked: &[InterceptorSettings],
+        interceptors: Arc<dyn Interceptors>,
+    ) -> Self {
         let Difference { inactive_ca_devices, policy_reasons, at } = difference;
         let scope = Scope {
             account: AccountId::parse("000000000000").unwrap(),
@@ -134,11 +145,11 @@ impl World {
         };
         let (certificate, server_key, roots) = server_identity();
         let settings = CaSettings {
-            registrar: Registrar::Rules,
+            registrar,
             first_connect_hold: Duration::from_secs(5),
             settings: Settings::compile(&SettingsSource::default(), &scope).unwrap(),
             retries: Retries::default(),
-            interceptors: Arc::default(),
+            interceptors: asked.into(),
         };
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
@@ -148,7 +159,7 @@ impl World {
             inactive_ca_devices,
             policy_reasons,
             settings: watch::Sender::new(Arc::new(SettingsSet::new(settings, []))).subscribe(),
-            interceptors: Arc::new(NobodyAsks),
+            interceptors,
             limits: Limits::default(),
         };
         let registry = Arc::new(MemoryRegistry::new());

@@ -16,7 +16,6 @@ use tracing::warn;
 
 use crate::answer::Answer;
 use crate::failure::{Failure, with_sources};
-use crate::function;
 use crate::prepared::{Interceptor, PreparedInterceptors};
 use crate::quota::Place;
 
@@ -72,9 +71,8 @@ impl Chain {
             Interceptor::Crl(crls) => crls.ask(request, &**registry, now, time).await?,
             Interceptor::Webhook(webhook) => webhook.ask(self.body(settings, request), now, time).await?,
             Interceptor::Executable(executable) => executable.ask(self.body(settings, request)).await?,
-            Interceptor::Function { function, raised, on_failure } => {
-                let body = self.body(settings, request);
-                function::ask(&**functions, function, (*raised, *on_failure), body).await?
+            Interceptor::Function(function) => {
+                function.ask(&**functions, self.body(settings, request)).await?
             }
         };
         Ok(Said::Answer(answer))
@@ -329,6 +327,25 @@ mod tests {
         assert_eq!(world.intercept(&[stuck]).await, retry("stuck", "it did not answer within 1.5s"));
         // The runtime's clock counts whole milliseconds, and rounds up.
         assert!(began.elapsed() - Duration::from_millis(1_500) < Duration::from_millis(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_web_server_or_a_program_that_never_answers_has_failed_at_its_deadline() {
+        let world = World::new().await;
+        let folder = tempfile::tempdir().unwrap();
+        let secret_file = folder.path().join("secret");
+        std::fs::write(&secret_file, "0123456789abcdef").unwrap();
+        // Whoever connects is taken in by the system, and hears nothing.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let arguments = ["-c", "sleep 1000"].map(str::to_owned).to_vec();
+        for kind in [
+            InterceptorKind::Webhook { url, secret_file, ca_file: None },
+            InterceptorKind::Executable { program: PathBuf::from("/bin/sh"), arguments },
+        ] {
+            let silent = settings("silent", kind, OnFailure::Retry);
+            assert_eq!(world.intercept(&[silent]).await, retry("silent", "it did not answer within 60s"));
+        }
     }
 
     #[tokio::test]

@@ -3,10 +3,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// How interceptors are set up, all together.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The environment of executables: nothing else is there.
+    /// The environment of executables (empty): nothing else is there.
     pub environment: Vec<(OsString, OsString)>,
+    /// The working folder of executables (`/`).
+    pub folder: PathBuf,
     /// The limits.
     pub limits: Limits,
 }
@@ -27,8 +29,12 @@ pub struct Limits {
     /// How long ago the last look may be (10 s). After that, a device waits for the next, and if the file has changed until it is
     /// read, within the deadline. Before that, what was read last holds in the meantime.
     pub file_look_age_max: Duration,
-    /// The working folder of executables (`/`).
-    pub folder: PathBuf,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { environment: Vec::new(), folder: PathBuf::from("/"), limits: Limits::default() }
+    }
 }
 
 impl Default for Limits {
@@ -40,7 +46,6 @@ impl Default for Limits {
             webhook_requests_running_max: 64,
             file_look_interval: Duration::from_secs(1),
             file_look_age_max: Duration::from_secs(10),
-            folder: PathBuf::from("/"),
         }
     }
 }

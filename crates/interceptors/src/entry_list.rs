@@ -48,6 +48,9 @@ pub const ENTRIES_MAX: usize = 20_000_000;
 /// The most bytes of one line.
 pub const ENTRY_BYTES_MAX: usize = 1_024;
 
+/// How many entries are read into one piece: 32 MiB of them, which every allocator gives back to the system at once.
+const PIECE_ENTRIES: usize = 2 * 1_024 * 1_024;
+
 /// How much of a wrong entry an error repeats, in characters.
 const SHOWN_MAX: usize = 80;
 
@@ -57,7 +60,9 @@ impl EntryList {
     /// # Errors
     /// It cannot be read, or a line is no entry: a list of which a part is not understood must not be taken for the whole.
     pub fn read(kind: EntryKind, mut lines: impl BufRead) -> Result<Self, ListError> {
-        let mut entries = Vec::new();
+        // In pieces, so that a list that grows is never there twice.
+        let mut pieces: Vec<Vec<u128>> = Vec::new();
+        let mut count = 0;
         let mut text = Vec::new();
         for line in 1.. {
             text.clear();
@@ -73,15 +78,23 @@ impl EntryList {
             if entry.is_empty() {
                 continue;
             }
-            if entries.len() == ENTRIES_MAX {
+            if count == ENTRIES_MAX {
                 return Err(ListError::TooMany);
             }
-            entries.push(pack(kind, entry).ok_or_else(|| ListError::Entry {
+            let packed = pack(kind, entry).ok_or_else(|| ListError::Entry {
                 line,
                 found: entry.chars().take(SHOWN_MAX).collect(),
                 wanted: wanted(kind),
-            })?);
+            })?;
+            if count % PIECE_ENTRIES == 0 {
+                pieces.push(Vec::with_capacity(PIECE_ENTRIES));
+            }
+            pieces.last_mut().into_iter().for_each(|piece| piece.push(packed));
+            count += 1;
         }
+        let mut entries = Vec::with_capacity(count);
+        // Each piece is gone before the next is copied.
+        pieces.into_iter().for_each(|piece| entries.extend_from_slice(&piece));
         entries.sort_unstable();
         entries.dedup();
         entries.shrink_to_fit();

@@ -1,4 +1,3 @@
-use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind, PipeReader};
 use std::os::fd::OwnedFd;
@@ -19,7 +18,7 @@ use tokio::time::timeout;
 
 use crate::answer::{Answer, shown};
 use crate::failure::{Failure, Unreadable};
-use crate::{Config, Limits, PrepareError};
+use crate::{Config, PrepareError};
 
 /// A program of the machine that is asked: JSON on its standard input, its answer on the standard output.
 ///
@@ -27,8 +26,7 @@ use crate::{Config, Limits, PrepareError};
 pub(crate) struct Executable {
     program: PathBuf,
     arguments: Vec<String>,
-    environment: Vec<(OsString, OsString)>,
-    limits: Limits,
+    config: Config,
     places: Semaphore,
 }
 
@@ -76,9 +74,8 @@ impl Executable {
         Ok(Self {
             program: program.to_owned(),
             arguments: arguments.to_vec(),
-            environment: config.environment.clone(),
             places: Semaphore::new(config.limits.executables_running_max),
-            limits: config.limits.clone(),
+            config: config.clone(),
         })
     }
 
@@ -95,7 +92,7 @@ impl Executable {
         let (status, answer, errors) = match ended {
             Ok(ended) => ended,
             Err(source) if source.kind() == ErrorKind::FileTooLarge => {
-                let max = self.limits.answer_bytes_max;
+                let max = self.config.limits.answer_bytes_max;
                 return Err(ExecutableError::TooLong { program: program.clone(), max }.into());
             }
             Err(source) => {
@@ -110,16 +107,16 @@ impl Executable {
     }
 
     fn start(&self) -> io::Result<Running> {
-        let Limits { answer_bytes_max, error_output_bytes_max, folder, .. } = &self.limits;
+        let Config { environment, folder, limits } = &self.config;
         let (answer_reader, answer_writer) = io::pipe()?;
         let (error_reader, error_writer) = io::pipe()?;
-        let answer = Output::new(answer_reader, *answer_bytes_max)?;
-        let errors = Output::new(error_reader, *error_output_bytes_max)?;
+        let answer = Output::new(answer_reader, limits.answer_bytes_max)?;
+        let errors = Output::new(error_reader, limits.error_output_bytes_max)?;
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
             .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(answer_writer)
@@ -260,6 +257,7 @@ fn printed(errors: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
     use std::io::{BufRead as _, BufReader};
 
     use super::*;

@@ -17,6 +17,8 @@ use crate::webhook::WebhookError;
 pub(crate) enum Failure {
     #[error("it did not answer within {0:?}")]
     Late(Duration),
+    #[error("the answer has {found} bytes; {max} are the most")]
+    TooLong { found: usize, max: usize },
     #[error(transparent)]
     Answer(#[from] AnswerError),
     #[error(transparent)]

@@ -10,29 +10,43 @@ use crate::failure::Failure;
 /// much.
 const NOT_RAISED: [&str; 3] = ["Function.", "Runtime.", "Sandbox."];
 
-/// Asks a function. One that returns nothing allows the device, as under the Universal JITR block; one that raises an error
-/// denies it, with the error's message, if that is what `raised` or `on_failure` says.
-pub(crate) async fn ask(
-    functions: &dyn FunctionInvoker,
-    function: &FunctionName,
-    (raised, on_failure): (Raised, OnFailure),
-    body: Bytes,
-) -> Result<Answer, Failure> {
-    match functions.invoke(function, body).await? {
-        FunctionAnswer::Returned(answer) if answer.trim_ascii() == b"null" => Ok(Answer::Allow(Vec::new())),
-        FunctionAnswer::Returned(answer) => Ok(Answer::parse(&answer)?),
-        FunctionAnswer::Failed { error_type, message } => {
-            let has_raised = !NOT_RAISED.iter().any(|prefix| error_type.starts_with(prefix));
-            match (raised, on_failure) {
-                (Raised::Denies, _) | (Raised::Fails, OnFailure::Deny) if has_raised => {
-                    let said = if message.trim().is_empty() { &error_type } else { &message };
-                    Ok(Answer::Deny(one_line(said)))
-                }
-                (Raised::Denies | Raised::Fails, OnFailure::Retry | OnFailure::Deny | OnFailure::Allow) => {
-                    Err(Failure::Raised { error_type, message: one_line(&message) })
-                }
+/// A function that is asked. One that returns nothing allows the device, as under the Universal JITR block; one that raises an
+/// error denies it, with the error's message, if that is what `raised` or `on_failure` says.
+pub(crate) struct Function {
+    pub(crate) name: FunctionName,
+    pub(crate) raised: Raised,
+    pub(crate) on_failure: OnFailure,
+    pub(crate) answer_bytes_max: usize,
+}
+
+impl Function {
+    /// Invokes the function once. How long that may take is the caller's.
+    pub(crate) async fn ask(&self, functions: &dyn FunctionInvoker, body: Bytes) -> Result<Answer, Failure> {
+        match functions.invoke(&self.name, body).await? {
+            FunctionAnswer::Returned(answer) if answer.trim_ascii() == b"null" => {
+                Ok(Answer::Allow(Vec::new()))
+            }
+            FunctionAnswer::Returned(answer) if answer.len() > self.answer_bytes_max => {
+                Err(Failure::TooLong { found: answer.len(), max: self.answer_bytes_max })
+            }
+            FunctionAnswer::Returned(answer) => Ok(Answer::parse(&answer)?),
+            FunctionAnswer::Failed { error_type, message } if self.is_denial(&error_type) => {
+                let said = if message.trim().is_empty() { error_type } else { message };
+                Ok(Answer::Deny(one_line(&said)))
+            }
+            FunctionAnswer::Failed { error_type, message } => {
+                Err(Failure::Raised { error_type, message: one_line(&message) })
             }
         }
+    }
+
+    /// Whether an error of this type denies the device.
+    fn is_denial(&self, error_type: &str) -> bool {
+        let denies = match (self.raised, self.on_failure) {
+            (Raised::Denies, _) | (Raised::Fails, OnFailure::Deny) => true,
+            (Raised::Fails, OnFailure::Retry | OnFailure::Allow) => false,
+        };
+        denies && !NOT_RAISED.iter().any(|prefix| error_type.starts_with(prefix))
     }
 }
 
@@ -47,11 +61,15 @@ mod tests {
 
     use super::*;
 
+    fn function(name: FunctionName, raised: Raised, on_failure: OnFailure) -> Function {
+        Function { name, raised, on_failure, answer_bytes_max: 100 }
+    }
+
     async fn ask(answer: FunctionAnswer, raised: Raised, on_failure: OnFailure) -> Result<Answer, String> {
         let functions = MemoryFunctions::default();
         let name = FunctionName::parse("check").unwrap();
         functions.insert(name.clone(), move |_| future::ready(answer.clone()));
-        let said = super::ask(&functions, &name, (raised, on_failure), Bytes::from_static(b"{}")).await;
+        let said = function(name, raised, on_failure).ask(&functions, Bytes::from_static(b"{}")).await;
         assert_eq!(functions.invocations().all()[0].event, Bytes::from_static(b"{}"));
         said.map_err(|failure| failure.to_string())
     }
@@ -77,6 +95,12 @@ mod tests {
                 Denies,
                 Retry,
                 failure("the answer is true or false; it must be an object, as {\"decision\": \"allow\"}"),
+            ),
+            (
+                FunctionAnswer::Returned(vec![b' '; 101].into()),
+                Fails,
+                Retry,
+                failure("the answer has 101 bytes; 100 are the most"),
             ),
             (failed("ValueError", "not\nours"), Denies, Retry, deny("not ours")),
             (failed("ValueError", "not ours"), Denies, Allow, deny("not ours")),
@@ -119,7 +143,8 @@ mod tests {
         let name = FunctionName::parse("check").unwrap();
         functions.fail_next(1, &ServiceFailure::passing("all are busy"));
         for expected in ["all are busy", "ResourceNotFoundException: there is no function check"] {
-            let failure = super::ask(&functions, &name, (Denies, Deny), Bytes::new()).await.unwrap_err();
+            let function = function(name.clone(), Denies, Deny);
+            let failure = function.ask(&functions, Bytes::new()).await.unwrap_err();
             assert_eq!(failure.to_string(), format!("the function was not invoked: {expected}"));
         }
     }

@@ -2,14 +2,14 @@ use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use landfall_model::FunctionName;
-use landfall_registration::{InterceptorKind, InterceptorSettings, OnFailure, Raised};
+use landfall_registration::{InterceptorKind, InterceptorSettings};
 use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::Config;
 use crate::crl::Crls;
 use crate::executable::Executable;
+use crate::function::Function;
 use crate::list::List;
 use crate::quota::Quota;
 use crate::watched::ReadError;
@@ -40,7 +40,7 @@ pub(crate) enum Interceptor {
     Quota(Quota),
     Webhook(Webhook),
     Executable(Executable),
-    Function { function: FunctionName, raised: Raised, on_failure: OnFailure },
+    Function(Function),
 }
 
 impl PreparedInterceptors {
@@ -100,7 +100,7 @@ impl PrepareError {
 
 impl Interceptor {
     fn open(settings: &InterceptorSettings, config: &Config) -> Result<Self, PrepareError> {
-        let InterceptorSettings { name: _, kind, deadline, on_failure } = settings;
+        let InterceptorSettings { name: _, kind, deadline: _, on_failure } = settings;
         let limits = &config.limits;
         let now = Instant::now();
         match kind {
@@ -112,14 +112,17 @@ impl Interceptor {
                 .map_err(|problem| PrepareError::of("Files", problem)),
             InterceptorKind::Quota { devices_per_hour } => Ok(Self::Quota(Quota::new(*devices_per_hour))),
             InterceptorKind::Webhook { url, secret_file, ca_file } => {
-                Webhook::open(url, secret_file, ca_file.as_deref(), *deadline, limits, now).map(Self::Webhook)
+                Webhook::open(url, secret_file, ca_file.as_deref(), limits, now).map(Self::Webhook)
             }
             InterceptorKind::Executable { program, arguments } => {
                 Executable::open(program, arguments, config).map(Self::Executable)
             }
-            InterceptorKind::Function { function, raised } => {
-                Ok(Self::Function { function: function.clone(), raised: *raised, on_failure: *on_failure })
-            }
+            InterceptorKind::Function { function, raised } => Ok(Self::Function(Function {
+                name: function.clone(),
+                raised: *raised,
+                on_failure: *on_failure,
+                answer_bytes_max: limits.answer_bytes_max,
+            })),
         }
     }
 }

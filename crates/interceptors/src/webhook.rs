@@ -1,7 +1,6 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use bytes::Bytes;
@@ -99,7 +98,6 @@ impl Webhook {
         url: &str,
         secret_file: &Path,
         ca_file: Option<&Path>,
-        deadline: Duration,
         limits: &Limits,
         now: Instant,
     ) -> Result<Self, PrepareError> {
@@ -111,7 +109,7 @@ impl Webhook {
             let [secret, ca @ ..] = files else {
                 return Err(KitError::Secret { found: 0 }.into());
             };
-            Ok(Kit { key: read_secret(secret)?, client: client(ca.first().map(PathBuf::as_path), deadline)? })
+            Ok(Kit { key: read_secret(secret)?, client: client(ca.first().map(PathBuf::as_path))? })
         });
         let kit = Watched::open(files, read, None, limits, now)
             .map_err(|problem| PrepareError::of("CaFile", problem))?;
@@ -119,7 +117,7 @@ impl Webhook {
         Ok(Self { url, kit, answer_bytes_max: limits.answer_bytes_max, places })
     }
 
-    /// Asks once, with a body of JSON. How long that may take is the caller's.
+    /// Asks once, with a body of JSON. How long that may take is the caller's, who drops this.
     pub(crate) async fn ask(&self, body: Bytes, now: Instant, time: UnixTime) -> Result<Answer, Failure> {
         let _place = self.places.acquire().await.map_err(|_| Failure::Ending)?;
         let kit = self.kit.current(now).await?;
@@ -214,11 +212,9 @@ fn read_secret(path: &Path) -> Result<hmac::Key, KitError> {
     Ok(hmac::Key::new(hmac::HMAC_SHA256, secret))
 }
 
-fn client(ca_file: Option<&Path>, deadline: Duration) -> Result<Client, KitError> {
+fn client(ca_file: Option<&Path>) -> Result<Client, KitError> {
     let mut builder = Client::builder()
         .user_agent(concat!("landfall/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(deadline)
-        .timeout(deadline)
         .redirect(Policy::none())
         .no_proxy();
     if let Some(path) = ca_file {
@@ -256,6 +252,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::mpsc::{Receiver, sync_channel};
     use std::thread;
+    use std::time::Duration;
 
     use landfall_pki::{Issuer, KeyKind, KeyPair, ServerRequest, Subject, validity_of_days};
     use rustls::pki_types::ServerName;
@@ -334,7 +331,7 @@ mod tests {
                 path
             });
             let (limits, now) = (Limits::default(), Instant::now());
-            let opened = Webhook::open(url, &secret, ca_file.as_deref(), MINUTE, &limits, now);
+            let opened = Webhook::open(url, &secret, ca_file.as_deref(), &limits, now);
             let webhook =
                 opened.map_err(|problem| format!("{}: {}", problem.parameter(), with_sources(&problem)))?;
             Ok(Self { folder, webhook })

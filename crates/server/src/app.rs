@@ -9,12 +9,11 @@ use anyhow::{Context as _, Result, bail};
 use landfall_actions::{Engine, ExecConfig, FunctionsOff, HttpConfig, HttpSender, Programs};
 use landfall_actions_aws::AwsServices;
 use landfall_api::signature::{AccessKeyId, SecretAccessKey};
-use landfall_api_server::{
-    AccessKey, ApiServer, Authentication, NoFunctions, PageTokenKey, Ports, SettingsReloader,
-};
+use landfall_api_server::{AccessKey, ApiServer, Authentication, NoFunctions, PageTokenKey, Ports};
 use landfall_broker::Broker;
 use landfall_functions::{ApiAccess, FunctionRunner, Invoker};
 use landfall_interceptors::Chain;
+use landfall_log_sinks::LogSinks;
 use landfall_model::{Clock, Scope};
 use landfall_registration::InactiveCaDevices;
 use landfall_registry::Registry;
@@ -28,11 +27,13 @@ use tracing::{debug, info, warn};
 
 use crate::aws;
 use crate::clock::SystemClock;
-use crate::data_dir::{Credentials, DataDir, Secrets, ServerInfo};
+use crate::data_dir::{Credentials, DataDir, RegistrarInfo, Secrets, ServerInfo};
 use crate::identity::{OwnCertificate, ServerIdentity};
 use crate::lifecycle::Lifecycle;
 use crate::own_ca::OwnCa;
-use crate::ports::{Confirmations, Decisions, Functions, Metrics, RegistrarSettings, Rejections, Retries};
+use crate::ports::{
+    Confirmations, Decisions, Functions, Metrics, RegistrarSettings, Rejections, Reloader, Retries,
+};
 use crate::settings::SettingsSources;
 
 /// How a server is set up.
@@ -69,6 +70,7 @@ pub(crate) struct Config {
 pub(crate) struct App {
     broker: Broker,
     rules: Arc<Engine>,
+    log_sinks: LogSinks,
     /// Functions, with the queues of their event sources.
     functions: Option<(Arc<FunctionRunner>, Arc<dyn MessageQueues>)>,
     api: ApiServer,
@@ -135,6 +137,8 @@ impl Config {
         let outside = Outside::build(&self, &base, &mut metrics)?;
         let rules = self.rules(&base, &outside).await?;
         rules.register_metrics(&mut metrics);
+        let log_sinks = outside.log_sinks(&base);
+        log_sinks.register_metrics(&mut metrics);
         let broker = self.broker(&base, &outside, identity, Arc::clone(&rules), limits).await?;
         let api_url = watch::Sender::new(String::new());
         let api = self.api(&base, &outside, &broker, metrics, api_url.subscribe(), api_limits).await?;
@@ -145,13 +149,14 @@ impl Config {
             server_ca,
             pid: std::process::id(),
             region: self.scope.region.to_string(),
+            registrar: RegistrarInfo::of(&self.settings),
             credentials: secrets.credentials,
         };
         api_url.send_replace(info.endpoint());
         let Outside { aws, functions, .. } = outside;
         let functions = functions.map(|runner| (runner, aws as Arc<dyn MessageQueues>));
         let running = Running { registry, lifecycle, settings, info, data };
-        Ok(App { broker, rules, functions, api, running })
+        Ok(App { broker, rules, log_sinks, functions, api, running })
     }
 
     /// The engine of topic rules.
@@ -246,7 +251,7 @@ impl Config {
             },
             explainer: Arc::new(Decisions(broker.explainer())),
             metrics: Arc::new(Metrics(metrics)),
-            settings: Arc::clone(&base.settings) as Arc<dyn SettingsReloader>,
+            settings: Arc::new(Reloader(Arc::clone(&base.settings))),
             registrations: Arc::new(Retries(broker.registration_retrier())),
         };
         let api = ApiServer::build(config, ports).await;
@@ -311,6 +316,16 @@ impl Outside {
         Ok(Self { aws: Arc::new(aws), http, functions })
     }
 
+    /// Where the registration log goes besides the registry.
+    fn log_sinks(&self, base: &Base) -> LogSinks {
+        let services = landfall_log_sinks::Services {
+            tables: Arc::clone(&self.aws) as Arc<dyn Tables>,
+            queues: Arc::clone(&self.aws) as Arc<dyn MessageQueues>,
+            metrics: Arc::clone(&self.aws) as Arc<dyn landfall_services::Metrics>,
+        };
+        LogSinks::build(base.settings.log_sinks.subscribe(), base.registry(), services, base.clock())
+    }
+
     /// Who invokes functions.
     fn invoker(&self) -> Arc<dyn FunctionInvoker> {
         match &self.functions {
@@ -326,7 +341,7 @@ impl App {
     /// # Errors
     /// The data directory cannot be written.
     pub(crate) fn spawn(self) -> Result<Running> {
-        let Self { broker, rules, functions, api, running } = self;
+        let Self { broker, rules, log_sinks, functions, api, running } = self;
         let stopping = &running.lifecycle.stopping;
         if let Some((functions, queues)) = functions {
             let Credentials { access_key_id, secret_access_key } = running.info.credentials.clone();
@@ -334,6 +349,7 @@ impl App {
             functions.spawn(ApiAccess { endpoint_url, access_key_id, secret_access_key }, queues, stopping);
         }
         rules.spawn(Arc::new(broker.publisher()), stopping);
+        log_sinks.spawn(&running.lifecycle.tracker, stopping);
         broker.spawn(stopping);
         api.spawn(&running.lifecycle.tracker, stopping.clone());
         running.data.publish(&running.info)?;
@@ -348,8 +364,8 @@ impl Running {
     }
 
     /// The settings of the registrar.
-    pub(crate) fn settings(&self) -> &RegistrarSettings {
-        &self.settings
+    pub(crate) fn settings(&self) -> Arc<RegistrarSettings> {
+        Arc::clone(&self.settings)
     }
 
     /// Stops accepting, ends the connections, and closes the registry.
@@ -476,7 +492,9 @@ mod tests {
         for debug in [
             format!("{broker:?}"),
             format!("{:?}", landfall_api_server::Limits::default()),
+            format!("{:?}", landfall_log_sinks::Limits::default()),
             format!("{:?}", landfall_actions::Limits::default()),
+            format!("{:?}", landfall_functions::Limits::default()),
             format!("{sqlite:?}"),
         ] {
             for name in names(&debug).into_iter().filter(|name| !["path", "session"].contains(name)) {

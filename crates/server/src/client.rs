@@ -1,5 +1,6 @@
 //! Speaks to a running server: the AWS API, signed as the AWS CLI signs.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +20,14 @@ pub(crate) struct Client {
     region: String,
     credentials: Credentials,
     agent: ureq::Agent,
+}
+
+/// An answer of the server that is an error.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    /// AWS's name of the error.
+    pub(crate) code: String,
+    message: String,
 }
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -117,6 +126,39 @@ impl Client {
         let code = response.headers().get("x-amzn-errortype").and_then(|value| value.to_str().ok());
         let parsed: Option<Value> = serde_json::from_str(&text).ok();
         let message = parsed.as_ref().and_then(|body| body.get("message")?.as_str()).unwrap_or(&text);
-        bail!("{}: {message}", code.unwrap_or(response.status().as_str()))
+        let code = code.unwrap_or(response.status().as_str()).to_owned();
+        Err(ApiError { code, message: message.to_owned() }.into())
+    }
+
+    /// The URL of the server.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The region that requests are signed for.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
     }
 }
+
+/// A part of a path or of a query, in which only unreserved characters stand as they are (RFC 3986, section 2.3).
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code, message } = self;
+        write!(f, "{code}: {message}")
+    }
+}
+
+impl std::error::Error for ApiError {}

@@ -10,6 +10,7 @@ pub(crate) mod env;
 pub(crate) mod explain;
 pub(crate) mod functions;
 pub(crate) mod policy;
+pub(crate) mod registrations;
 pub(crate) mod rules;
 pub(crate) mod serve;
 pub(crate) mod simulate;

@@ -6,9 +6,12 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use landfall_registration::Registrar;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
+
+use crate::settings::SettingsSources;
 
 /// A data directory that this process has for itself.
 pub(crate) struct DataDir {
@@ -49,9 +52,40 @@ pub(crate) struct ServerInfo {
     pub(crate) pid: u32,
     /// The server's region.
     pub(crate) region: String,
+    /// By what it registers devices.
+    #[serde(default)]
+    pub(crate) registrar: RegistrarInfo,
     /// The keys of its API.
     #[serde(flatten)]
     pub(crate) credentials: Credentials,
+}
+
+/// By what a running server registers devices, so that `landfall explain` says what that server would do.
+#[derive(Clone, Default, Deserialize, Serialize)]
+pub(crate) struct RegistrarInfo {
+    /// Whether topic rules do it, unless the settings say otherwise.
+    pub(crate) rules: bool,
+    /// The file of settings: an absolute path.
+    pub(crate) settings: Option<PathBuf>,
+    /// What is set over what the file says.
+    pub(crate) overrides: Vec<String>,
+}
+
+impl RegistrarInfo {
+    /// The view of the sources of a server's settings.
+    pub(crate) fn of(sources: &SettingsSources) -> Self {
+        let absolute = |file: &PathBuf| std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        Self {
+            rules: sources.registrar == Registrar::Rules,
+            settings: sources.file.as_ref().map(absolute),
+            overrides: sources.overrides.clone(),
+        }
+    }
+
+    /// Who provisions unless the settings say otherwise.
+    pub(crate) fn default_registrar(&self) -> Registrar {
+        if self.rules { Registrar::Rules } else { Registrar::Builtin }
+    }
 }
 
 impl ServerInfo {
@@ -235,6 +269,7 @@ mod tests {
                 server_ca: root.path().join("server-ca.pem"),
                 pid,
                 region: "us-east-1".to_owned(),
+                registrar: RegistrarInfo::default(),
                 credentials: secrets("one").credentials,
             };
             data.publish(&info).unwrap();

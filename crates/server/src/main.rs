@@ -11,8 +11,10 @@ mod fleet_view;
 mod identity;
 mod lifecycle;
 mod logging;
+mod output;
 mod own_ca;
 mod place;
+mod plan_view;
 mod ports;
 mod settings;
 mod text;
@@ -46,6 +48,7 @@ enum Command {
     Policy(commands::policy::Arguments),
     Rules(commands::rules::Arguments),
     Deliveries(commands::deliveries::Arguments),
+    Registrations(commands::registrations::Arguments),
     Functions(commands::functions::Arguments),
     /// Become a function: what the server runs its functions by
     #[command(name = app::FUNCTION_LAUNCHER, hide = true)]
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
             commands::rules::run(&arguments)
         }
         Command::Deliveries(arguments) => commands::deliveries::run(arguments),
+        Command::Registrations(arguments) => commands::registrations::run(arguments),
         Command::Functions(arguments) => commands::functions::run(&arguments),
         Command::FunctionLauncher(arguments) => commands::functions::launch(arguments),
         Command::Api(arguments) => commands::api::run(&arguments),

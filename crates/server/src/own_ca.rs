@@ -60,7 +60,12 @@ impl OwnCa {
 
     /// Where its certificate is.
     pub(crate) fn certificate_path(&self, data: &DataDir) -> PathBuf {
-        data.file(self.certificate)
+        self.certificate_in(data.path())
+    }
+
+    /// Where its certificate is in a data directory that another process may have.
+    pub(crate) fn certificate_in(&self, data: &Path) -> PathBuf {
+        data.join(self.certificate)
     }
 
     fn load(&self, certificate_path: &Path, key_path: &Path, key: &[u8]) -> Result<Issuer> {

@@ -31,7 +31,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::settings::SettingsSources;
+use crate::settings::{Loaded, SettingsSources};
 
 /// The broker's rejections as the API shows them.
 pub(crate) struct Rejections(pub(crate) Arc<HandshakeRejections>);
@@ -164,7 +164,7 @@ impl RegistrationRetrier for Retries {
             RetryError::NotRegistered { .. } => NotRetried::NotRegistered,
             RetryError::WithoutCa { .. } => NotRetried::Nothing(problem.to_string()),
             RetryError::Busy { .. } | RetryError::Stopping => NotRetried::Busy(problem.to_string()),
-            problem => NotRetried::Failed(Box::new(problem)),
+            problem @ RetryError::Failed(_) => NotRetried::Failed(Box::new(problem)),
         })?;
         Ok(match retried {
             landfall_broker::Retried::Active { thing } => Retried::Active { thing },
@@ -235,6 +235,8 @@ pub(crate) struct RegistrarSettings {
     sources: SettingsSources,
     scope: Scope,
     pub(crate) current: watch::Sender<Arc<SettingsSet>>,
+    /// Where the registration log goes besides the registry.
+    pub(crate) log_sinks: watch::Sender<landfall_log_sinks::Prepared>,
     /// Those that the settings name, ready to be asked.
     pub(crate) interceptors: Arc<PreparedInterceptors>,
 }
@@ -246,8 +248,9 @@ impl RegistrarSettings {
     /// Something in them cannot work.
     pub(crate) fn open(sources: SettingsSources, scope: Scope) -> anyhow::Result<Self> {
         let interceptors = Arc::<PreparedInterceptors>::default();
-        let settings = sources.load(&scope, &interceptors)?;
-        Ok(Self { sources, scope, current: watch::Sender::new(Arc::new(settings)), interceptors })
+        let Loaded { registrar, log_sinks } = sources.load(&scope, &interceptors)?;
+        let (current, log_sinks) = (watch::Sender::new(Arc::new(registrar)), watch::Sender::new(log_sinks));
+        Ok(Self { sources, scope, current, log_sinks, interceptors })
     }
 
     /// Reads the settings anew: all of them, or none.
@@ -255,18 +258,25 @@ impl RegistrarSettings {
     /// # Errors
     /// Something in them cannot work; what was used before goes on to be.
     pub(crate) fn load(&self) -> anyhow::Result<()> {
-        let settings = self.sources.load(&self.scope, &self.interceptors)?;
-        self.interceptors.retain(settings.every().flat_map(|settings| settings.interceptors.iter()));
-        self.current.send_replace(Arc::new(settings));
+        let Loaded { registrar, log_sinks } = self.sources.load(&self.scope, &self.interceptors)?;
+        self.interceptors.retain(registrar.every().flat_map(|settings| settings.interceptors.iter()));
+        self.current.send_replace(Arc::new(registrar));
+        self.log_sinks.send_replace(log_sinks);
         info!("settings of the registrar read anew");
         Ok(())
     }
 }
 
+/// Reads the settings anew when the API is asked to.
+pub(crate) struct Reloader(pub(crate) Arc<RegistrarSettings>);
+
 #[async_trait]
-impl SettingsReloader for RegistrarSettings {
+impl SettingsReloader for Reloader {
     async fn reload(&self) -> Result<(), String> {
-        self.load().map_err(|problem| {
+        let settings = Arc::clone(&self.0);
+        // It reads files, which may be large.
+        let loaded = tokio::task::spawn_blocking(move || settings.load()).await;
+        loaded.unwrap_or_else(|problem| Err(problem.into())).map_err(|problem| {
             warn!(%problem, "settings of the registrar stay as they were");
             format!("{problem:#}")
         })

@@ -2,6 +2,7 @@
 
 mod file;
 mod interceptor;
+mod log_sinks;
 mod parameter;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use landfall_interceptors::PreparedInterceptors;
 use landfall_model::{CaCertificateId, Scope};
 use landfall_registration::{
-    CaSettings, InterceptorSettings, Registrar, Retries, Settings, SettingsError, SettingsSet,
+    CaSettings, InterceptorSettings, Registrar, Settings, SettingsError, SettingsSet,
 };
 
 pub(crate) use self::file::commented;
@@ -35,6 +36,14 @@ pub(crate) struct SettingsSources {
     pub(crate) first_connect_hold: Option<std::time::Duration>,
 }
 
+/// What settings come to.
+pub(crate) struct Loaded {
+    /// How devices are registered.
+    pub(crate) registrar: SettingsSet,
+    /// Where the registration log goes besides the registry.
+    pub(crate) log_sinks: landfall_log_sinks::Prepared,
+}
+
 /// What the names of environment variables begin with that set parameters.
 const ENVIRONMENT_PREFIX: &str = "LANDFALL_SET_";
 
@@ -51,7 +60,20 @@ impl SettingsSources {
     ///
     /// # Errors
     /// Something in them cannot work. The error names every fault that was found, with its place.
-    pub(crate) fn load(&self, scope: &Scope, prepared: &PreparedInterceptors) -> Result<SettingsSet> {
+    pub(crate) fn load(&self, scope: &Scope, prepared: &PreparedInterceptors) -> Result<Loaded> {
+        self.read_and_compile(scope, Some(prepared))
+    }
+
+    /// Reads and compiles the settings of the registrar to plan by them. The files of interceptors and log sinks are not
+    /// looked at, which need not be on this machine.
+    ///
+    /// # Errors
+    /// As those of [`Self::load`], but for these files.
+    pub(crate) fn load_unprepared(&self, scope: &Scope) -> Result<SettingsSet> {
+        Ok(self.read_and_compile(scope, None)?.registrar)
+    }
+
+    fn read_and_compile(&self, scope: &Scope, prepared: Option<&PreparedInterceptors>) -> Result<Loaded> {
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             let name = name.into_string().ok()?.strip_prefix(ENVIRONMENT_PREFIX)?.to_owned();
             Some((name, value.to_string_lossy().into_owned()))
@@ -73,8 +95,8 @@ impl SettingsSources {
     fn load_text(&self, text: &str, scope: &Scope) -> Result<SettingsSet> {
         let drafts = file::parse(text).map_err(|faults| self.faults(&faults))?;
         let prepared = PreparedInterceptors::default();
-        let surroundings = Surroundings { scope, folder: self.folder(), prepared: &prepared };
-        self.compile(drafts, &BTreeMap::new(), &surroundings)
+        let surroundings = Surroundings { scope, folder: self.folder(), prepared: Some(&prepared) };
+        Ok(self.compile(drafts, &BTreeMap::new(), &surroundings)?.registrar)
     }
 
     /// Where relative paths of the file begin.
@@ -87,7 +109,7 @@ impl SettingsSources {
         mut drafts: Drafts,
         environment: &BTreeMap<String, String>,
         surroundings: &Surroundings<'_>,
-    ) -> Result<SettingsSet> {
+    ) -> Result<Loaded> {
         for (name, value) in environment {
             let set = set(&mut drafts, name, value);
             set.with_context(|| format!("the environment variable {ENVIRONMENT_PREFIX}{name}"))?;
@@ -100,14 +122,20 @@ impl SettingsSources {
         }
         let mut faults = Vec::new();
         let mut by_ca = Vec::new();
-        let Drafts { default, of_cas } = drafts;
+        let Drafts { default, of_cas, log_sinks } = drafts;
         let compiled = self.compile_section(&default, surroundings, &mut faults);
         for (ca, section) in &of_cas {
             let settings = self.compile_section(section, surroundings, &mut faults);
             by_ca.extend(settings.map(|settings| (*ca, settings)));
         }
-        match compiled {
-            Some(default) if faults.is_empty() => Ok(SettingsSet::new(default, by_ca)),
+        let log_sinks = match surroundings.prepared {
+            Some(_) => log_sinks.prepare(surroundings.folder, &mut faults),
+            None => Some(landfall_log_sinks::Prepared::default()),
+        };
+        match compiled.zip(log_sinks) {
+            Some((default, log_sinks)) if faults.is_empty() => {
+                Ok(Loaded { registrar: SettingsSet::new(default, by_ca), log_sinks })
+            }
             Some(_) | None => Err(self.faults(&faults)),
         }
     }
@@ -118,7 +146,7 @@ impl SettingsSources {
         surroundings: &Surroundings<'_>,
         faults: &mut Vec<Fault>,
     ) -> Option<CaSettings> {
-        let Draft { source, registrar, first_connect_hold } = &section.draft;
+        let Draft { source, registrar, first_connect_hold, retries } = &section.draft;
         let registrar = registrar.unwrap_or(self.registrar);
         let hold = first_connect_hold.or(self.first_connect_hold);
         let compiled = Settings::compile(source, surroundings.scope);
@@ -127,7 +155,7 @@ impl SettingsSources {
             Ok(settings) => Some(CaSettings {
                 registrar,
                 first_connect_hold: hold.unwrap_or_else(|| registrar.usual_hold()),
-                retries: Retries::default(),
+                retries: *retries,
                 interceptors: chain(&settings, interceptors),
                 settings,
             }),
@@ -173,8 +201,12 @@ fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read the settings in {}", path.display()))
 }
 
-/// Sets a parameter by name: `ThingName`, `Attributes.site`, or either behind `CA.` and the id of a CA certificate and a dot.
+/// Sets a parameter by name: `ThingName`, `Attributes.site`, or either behind `CA.` and the id of a CA certificate and a dot;
+/// `LogSinks.File`.
 fn set(drafts: &mut Drafts, name: &str, value: &str) -> Result<()> {
+    if let Some(name) = name.strip_prefix(log_sinks::LOG_SINKS).and_then(|rest| rest.strip_prefix('.')) {
+        return drafts.log_sinks.assign(name, value);
+    }
     if let Some((id, name)) = name.strip_prefix("CA.").and_then(|rest| rest.split_once('.')) {
         let section = drafts.of_ca(id.parse::<CaCertificateId>()?);
         let parameter = assign(&mut section.draft, name, value)?;
@@ -225,6 +257,7 @@ mod tests {
     use std::time::Duration;
 
     use landfall_model::{AccountId, Region};
+    use landfall_registration::Retries;
 
     use super::*;
 
@@ -278,12 +311,31 @@ mod tests {
     }
 
     #[test]
+    fn retries_are_set_by_the_names_of_the_block() {
+        let id = ca(1);
+        let of_ca = format!("CA.{id}.MaxReceiveCount=3");
+        let set = sources(&["DLQRetentionPeriod=60", &of_ca])
+            .load_text("CertificateEventQueueVisibilityTimeout = 5\nDLQRetentionPeriod = 0x100\n", &scope())
+            .unwrap();
+        let (default, of_ca) = (set.default_settings().retries, set.of(id).retries);
+        assert_eq!(default.visibility_timeout, Duration::from_secs(5));
+        assert_eq!(default.dlq_retention_period, Duration::from_secs(60));
+        assert_eq!((default.max_receive_count.get(), of_ca.max_receive_count.get()), (10, 3));
+        assert_eq!(of_ca.visibility_timeout, Duration::from_secs(5));
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_place() {
         let faults = [
             ("unknown", "\nThingname = 'x'\n", &[][..]),
             ("not_toml", "ThingName = \n", &[]),
             ("another_kind", "ThingName = 7\nSearchableAttributes = 'a'\nRegistrar = 'lambda'\n", &[]),
             ("no_time", "FirstConnectHold = 'soon'", &[]),
+            (
+                "no_number",
+                "MaxReceiveCount = 0\nDLQRetentionPeriod = '14d'\nCertificateEventQueueVisibilityTimeout = 1.5\n",
+                &[],
+            ),
             ("no_template", "# names\nThingName = 't-<%= certificate.'\n", &[]),
             (
                 "a_policy",
@@ -315,6 +367,6 @@ mod tests {
         let in_effect: String =
             all.lines().filter(|line| line.contains(" = ")).map(|line| format!("{line}\n")).collect();
         let draft = file::parse(&in_effect).unwrap().default.draft;
-        assert_eq!(draft.source, Draft::default().source);
+        assert_eq!((draft.source, draft.retries), (Draft::default().source, Retries::default()));
     }
 }

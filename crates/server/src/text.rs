@@ -1,4 +1,6 @@
-//! Text of others, as it is shown to people.
+//! Text of others, and moments, as they are shown to people.
+
+use landfall_model::UnixTime;
 
 /// The text on one line, without anything that could move a terminal's cursor or begin another line.
 pub(crate) fn printable(text: &str) -> String {
@@ -11,6 +13,13 @@ pub(crate) fn printable(text: &str) -> String {
         }
     }
     line
+}
+
+/// A moment as people and programs read it, as `2027-01-31T12:00:00Z`.
+pub(crate) fn date(moment: UnixTime) -> String {
+    // A moment that no calendar has is shown as the number that it is.
+    jiff::Timestamp::from_second(moment.as_secs())
+        .map_or_else(|_| moment.to_string(), |date| date.to_string())
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ def registration_code(run):
 @story
 def not_built(run):
     """Every other operation of AWS is refused by its name."""
-    for client in (run.iot, run.data):
+    for client in (run.iot, run.data, run.functions, run.greengrass):
         model = client.meta.service_model
         for method, name in sorted(client.meta.method_to_api_mapping.items()):
             if f"{model.service_name}:{name}" in run.built:

@@ -17,14 +17,19 @@ from botocore.exceptions import ClientError
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 HEX_64 = re.compile(r"[0-9a-f]{64}")
 
-# The HTTP status of each error, as the service's model gives it.
+# The HTTP status of each error, as the services' models give it.
 STATUS = {
+    "404": 404,
+    "BadRequestException": 400,
     "CertificateConflictException": 409,
     "CertificateStateException": 406,
     "CertificateValidationException": 400,
     "ConflictingResourceUpdateException": 409,
     "DeleteConflictException": 409,
+    "IdNotFoundException": 404,
     "IncompleteSignatureException": 400,
+    "InvalidParameterValueException": 400,
+    "InvalidRequestContentException": 400,
     "InvalidRequestException": 400,
     "InvalidSignatureException": 403,
     "LimitExceededException": 410,
@@ -32,11 +37,20 @@ STATUS = {
     "MissingAuthenticationTokenException": 403,
     "NotConfiguredException": 404,
     "NotImplementedException": 501,
+    "PolicyLengthExceededException": 400,
+    "PreconditionFailedException": 412,
     "RegistrationCodeValidationException": 400,
+    "RequestTooLargeException": 413,
     "ResourceAlreadyExistsException": 409,
+    "ResourceConflictException": 409,
     "ResourceNotFoundException": 404,
+    "SqlParseException": 400,
+    "TooManyRequestsException": 429,
+    "UnauthorizedException": 401,
     "UnrecognizedClientException": 403,
+    "ValidationException": 400,
     "VersionConflictException": 409,
+    "VersionNotFoundException": 404,
     "VersionsLimitExceededException": 409,
 }
 
@@ -48,6 +62,37 @@ UNMODELLED = {
     "NotImplementedException",
     "UnrecognizedClientException",
 }
+
+# The same for one service. The models of Greengrass know but the half of what it answers.
+UNMODELLED_OF = {
+    "lambda": {"ValidationException"},
+    "greengrass": {"404", "BadRequestException", "IdNotFoundException", "VersionNotFoundException"},
+}
+
+# What services call a request that breaks a constraint of the model.
+INVALID = {
+    "iot": "InvalidRequestException",
+    "iot-data": "InvalidRequestException",
+    "lambda": "ValidationException",
+    "greengrass": "BadRequestException",
+}
+
+# What services call a parameter that is not right for another reason.
+WRONG = {**INVALID, "lambda": "InvalidParameterValueException"}
+
+# Two lists of each service that take the same kind of token: a token of one is none of the other.
+OTHER_LISTS = {
+    "marker": ("list_policies", "list_certificates"),
+    "nextToken": ("list_things", "list_thing_types"),
+    "Marker": ("list_functions", "list_layers"),
+    "NextToken": ("list_groups", "list_core_definitions"),
+}
+
+# The most entries that these tests ask for at once.
+PAGE_MAX = 250
+
+# How long what happens by itself may take on a slow machine, in seconds.
+DEADLINE = 60
 
 # How far the clocks of the tests and of the server, which are one, may seem to be apart.
 CLOCK_TOLERANCE = datetime.timedelta(seconds=2)
@@ -76,10 +121,13 @@ class Run:
         self.failures = []
         self.count = 0
         self.story = "start"
+        self.clients = []
         # A refusal is an answer: nothing is sent twice. What boto3 would refuse by itself is left to the server.
         config = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
         self.iot = self.watch(boto3.client("iot", config=config))
         self.data = self.watch(boto3.client("iot-data", config=config))
+        self.functions = self.watch(boto3.client("lambda", config=config))
+        self.greengrass = self.watch(boto3.client("greengrass", config=config))
         self.sts = self.watch(boto3.client("sts", config=config))
         self.region = self.iot.meta.region_name
         self.account = self.sts.get_caller_identity()["Account"]
@@ -92,15 +140,16 @@ class Run:
             self.called.add(f"{service}:{model.name}")
 
         def after_call(model, http_response, **_):
-            if http_response.status_code == 200:
+            if http_response.status_code in range(200, 300):
                 self.answered.add(f"{service}:{model.name}")
 
         client.meta.events.register("before-call", before_call)
         client.meta.events.register("after-call", after_call)
+        self.clients.append(client)
         return client
 
-    def arn(self, resource):
-        return f"arn:aws:iot:{self.region}:{self.account}:{resource}"
+    def arn(self, resource, service="iot"):
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 
     # Checks. Each has a name that says what is promised.
 
@@ -154,8 +203,8 @@ class Run:
 
     def refused(self, name, call, code, message="", modelled=True, **members):
         """That a call is refused with a code of its operation's model, the status of that code, a message with this
-        pattern in it, and these members of the error. AWS answers a few that its models do not have: these are not
-        `modelled`."""
+        pattern in it, and these members of the error. Where services have codes of their own for the same, `code` has
+        them all. AWS answers a few that its models do not have: these are not `modelled`."""
         operations, wrong = [], []
         with self.calls(operations):
             try:
@@ -166,12 +215,14 @@ class Run:
                 answer.pop("ResponseMetadata", None)
                 self.fails(name, f"it succeeded with {answer!r}, expected {code}")
                 return
+        service = operations[-1].service_model.service_name
+        code = code if isinstance(code, str) else code[service]
         found = response["Error"]["Code"]
         text = response["Error"].get("Message", "")
         meta = response["ResponseMetadata"]
         if found != code:
             wrong.append(f"code {found} ({text}), expected {code}")
-        elif modelled and found not in UNMODELLED and operations and found not in documented(operations[-1]):
+        elif modelled and found not in documented(operations[-1]) | UNMODELLED | UNMODELLED_OF.get(service, set()):
             wrong.append(f"the model of {operations[-1].name} does not know {found}")
         if meta["HTTPStatusCode"] != STATUS[code]:
             wrong.append(f"status {meta['HTTPStatusCode']}, expected {STATUS[code]}")
@@ -194,7 +245,7 @@ class Run:
         plural = "" if found == 1 else "s"
         constraint = f"Value.* at '{member}' failed to satisfy constraint: (Member|Map keys|Map value) must"
         pattern = f"^{found} validation error{plural} detected: {constraint}"
-        self.refused(name, call, "InvalidRequestException", pattern)
+        self.refused(name, call, INVALID, pattern)
 
     @contextlib.contextmanager
     def calls(self, operations):
@@ -203,32 +254,44 @@ class Run:
         def note(model, **_):
             operations.append(model)
 
-        clients = (self.iot, self.data, self.sts)
-        for client in clients:
+        for client in self.clients:
             client.meta.events.register("before-call", note, unique_id="refused")
         try:
             yield
         finally:
-            for client in clients:
+            for client in self.clients:
                 client.meta.events.unregister("before-call", unique_id="refused")
 
     # Lists.
 
+    def list_of(self, call):
+        """The method of a list, of whichever client has it, and the members of its input."""
+        client = next(client for client in self.clients if hasattr(client, call))
+        model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[call])
+        return getattr(client, call), model.input_shape.members
+
     def paging(self, call):
         """How a list takes a token, gives one, and takes the size of a page; the last is None where it takes none."""
-        members = self.iot.meta.service_model.operation_model(operation_name(self.iot, call)).input_shape.members
-        if "marker" in members:
-            return "marker", "nextMarker", "pageSize"
-        return "nextToken", "nextToken", "maxResults" if "maxResults" in members else None
+        _, members = self.list_of(call)
+        token_in = next(name for name in OTHER_LISTS if name in members)
+        token_out = {"marker": "nextMarker", "Marker": "NextMarker"}.get(token_in, token_in)
+        limits = ("pageSize", "maxResults", "MaxItems", "MaxResults")
+        return token_in, token_out, next((name for name in limits if name in members), None)
+
+    def size(self, call, entries):
+        """The size of a page, as a list takes it: no more than it takes, and as a text where it takes texts."""
+        limit = self.list_of(call)[1][self.paging(call)[2]]
+        return str(entries) if limit.type_name == "string" else min(entries, limit.metadata["max"])
 
     def pages(self, call, member, size=None, **arguments):
         """Every page of a list, each as the list of its members."""
         token_in, token_out, limit = self.paging(call)
+        method, _ = self.list_of(call)
         if size is not None:
-            arguments[limit] = size
+            arguments[limit] = self.size(call, size)
         pages = []
         while len(pages) < PAGES_MAX:
-            answer = getattr(self.iot, call)(**arguments)
+            answer = method(**arguments)
             pages.append(answer[member])
             token = answer.get(token_out)
             if token is None:
@@ -238,7 +301,7 @@ class Run:
 
     def all(self, call, member, key=None, **arguments):
         """Every entry of a list, or one member of each."""
-        size = 250 if self.paging(call)[2] else None
+        size = PAGE_MAX if self.paging(call)[2] else None
         entries = [entry for page in self.pages(call, member, size, **arguments) for entry in page]
         return entries if key is None else [entry[key] for entry in entries]
 
@@ -247,7 +310,7 @@ class Run:
         return [entry for entry in found if entry in wanted]
 
     def lists(self, name, call, member, expected, key=None, in_order=True, **arguments):
-        """That a list has these entries, in this order, in pages of 1, 2 and 250 without duplicates; that its tokens
+        """That a list has these entries, in this order, in pages of 1, 2 and many without duplicates; that its tokens
         cannot be forged, and its sizes have bounds."""
         identity = (lambda entry: entry) if key is None else (lambda entry: entry[key])
         whole = [identity(entry) for entry in self.all(call, member, **arguments)]
@@ -264,27 +327,30 @@ class Run:
     def tokens(self, name, call, has_more, **arguments):
         """That the tokens of a list cannot be made up, changed or carried to another list, and sizes have bounds."""
         token_in, token_out, limit = self.paging(call)
-        method = getattr(self.iot, call)
+        method, members = self.list_of(call)
 
         def refused(what, method, **arguments):
-            self.refused(f"{name}: {what} is refused", lambda: method(**arguments), "InvalidRequestException", token_in)
+            self.refused(f"{name}: {what} is refused", lambda: method(**arguments), WRONG, token_in)
 
         refused(f"a made-up {token_in}", method, **arguments, **{token_in: "Zm9yZ2Vk"})
-        for wrong in (0, 251):
+        for wrong in wrong_sizes(members[limit]):
             too_much = {**arguments, limit: wrong}
-            self.invalid(f"{name}: a {limit} of {wrong} is refused", lambda given=too_much: method(**given), limit)
+            member = limit[0].lower() + limit[1:]
+            self.invalid(f"{name}: a {limit} of {wrong} is refused", lambda given=too_much: method(**given), member)
         if not has_more:
             return
-        given = method(**arguments, **{limit: 1})[token_out]
+        given = method(**arguments, **{limit: self.size(call, 1)})[token_out]
         changed = ("B" if given[0] == "A" else "A") + given[1:]
         refused(f"a changed {token_in}", method, **arguments, **{token_in: changed})
-        others = ("list_policies", "list_certificates") if token_in == "marker" else ("list_things", "list_thing_types")
+        others = OTHER_LISTS[token_in]
         other = others[1] if call == others[0] else others[0]
-        refused(f"its {token_in} with {other}", getattr(self.iot, other), **{token_in: given})
+        refused(f"its {token_in} with {other}", self.list_of(other)[0], **{token_in: given})
 
 
-def operation_name(client, method):
-    return client.meta.method_to_api_mapping[method]
+def wrong_sizes(limit):
+    """The sizes next to those that a list takes, where it has bounds."""
+    bounds = limit.metadata
+    return [bounds["min"] - 1, bounds["max"] + 1] if "max" in bounds else []
 
 
 def documented(operation):
@@ -293,6 +359,16 @@ def documented(operation):
 
 def now():
     return datetime.datetime.now(datetime.timezone.utc)
+
+
+def wait_for(what, wanted):
+    """Asks again and again until there is an answer, and gives it. Each question is answered by the server."""
+    until = now() + datetime.timedelta(seconds=DEADLINE)
+    while now() < until:
+        found = wanted()
+        if found:
+            return found
+    raise TimeoutError(f"it does not happen {what}")
 
 
 def attempt(run, function, name):

@@ -2,24 +2,47 @@
 
 IOT = """
     AddThingToBillingGroup AddThingToThingGroup AttachPolicy AttachPrincipalPolicy AttachThingPrincipal
-    CreateBillingGroup CreateCertificateFromCsr CreateKeysAndCertificate CreatePolicy CreatePolicyVersion
-    CreateThing CreateThingGroup CreateThingType DeleteBillingGroup DeleteCACertificate DeleteCertificate
-    DeletePolicy DeletePolicyVersion DeleteRegistrationCode DeleteThing DeleteThingGroup DeleteThingType
-    DeleteV2LoggingLevel DeprecateThingType DescribeBillingGroup DescribeCACertificate DescribeCertificate
-    DescribeEndpoint DescribeEventConfigurations DescribeThing DescribeThingGroup DescribeThingType DetachPolicy
-    DetachPrincipalPolicy DetachThingPrincipal GetEffectivePolicies GetLoggingOptions GetPolicy GetPolicyVersion
-    GetRegistrationCode GetV2LoggingOptions ListAttachedPolicies ListBillingGroups ListCACertificates
-    ListCertificates ListCertificatesByCA ListPolicies ListPolicyPrincipals ListPolicyVersions ListPrincipalPolicies
-    ListPrincipalThings ListPrincipalThingsV2 ListTagsForResource ListTargetsForPolicy ListThingGroups
-    ListThingGroupsForThing ListThingPrincipals ListThingPrincipalsV2 ListThingTypes ListThings
-    ListThingsInBillingGroup ListThingsInThingGroup ListV2LoggingLevels RegisterCACertificate RegisterCertificate
-    RegisterCertificateWithoutCA RemoveThingFromBillingGroup RemoveThingFromThingGroup SetDefaultPolicyVersion
-    SetLoggingOptions SetV2LoggingLevel SetV2LoggingOptions TagResource TestAuthorization UntagResource
-    UpdateBillingGroup UpdateCACertificate UpdateCertificate UpdateEventConfigurations UpdateThing UpdateThingGroup
-    UpdateThingGroupsForThing UpdateThingType
+    ConfirmTopicRuleDestination CreateBillingGroup CreateCertificateFromCsr CreateKeysAndCertificate CreatePolicy
+    CreatePolicyVersion CreateThing CreateThingGroup CreateThingType CreateTopicRule CreateTopicRuleDestination
+    DeleteBillingGroup DeleteCACertificate DeleteCertificate DeletePolicy DeletePolicyVersion DeleteRegistrationCode
+    DeleteThing DeleteThingGroup DeleteThingType DeleteTopicRule DeleteTopicRuleDestination DeleteV2LoggingLevel
+    DeprecateThingType DescribeBillingGroup DescribeCACertificate DescribeCertificate DescribeEndpoint
+    DescribeEventConfigurations DescribeThing DescribeThingGroup DescribeThingType DetachPolicy DetachPrincipalPolicy
+    DetachThingPrincipal DisableTopicRule EnableTopicRule GetEffectivePolicies GetLoggingOptions GetPolicy
+    GetPolicyVersion GetRegistrationCode GetTopicRule GetTopicRuleDestination GetV2LoggingOptions ListAttachedPolicies
+    ListBillingGroups ListCACertificates ListCertificates ListCertificatesByCA ListPolicies ListPolicyPrincipals
+    ListPolicyVersions ListPrincipalPolicies ListPrincipalThings ListPrincipalThingsV2 ListTagsForResource
+    ListTargetsForPolicy ListThingGroups ListThingGroupsForThing ListThingPrincipals ListThingPrincipalsV2
+    ListThingTypes ListThings ListThingsInBillingGroup ListThingsInThingGroup ListTopicRuleDestinations ListTopicRules
+    ListV2LoggingLevels RegisterCACertificate RegisterCertificate RegisterCertificateWithoutCA
+    RemoveThingFromBillingGroup RemoveThingFromThingGroup ReplaceTopicRule SetDefaultPolicyVersion SetLoggingOptions
+    SetV2LoggingLevel SetV2LoggingOptions TagResource TestAuthorization UntagResource UpdateBillingGroup
+    UpdateCACertificate UpdateCertificate UpdateEventConfigurations UpdateThing UpdateThingGroup
+    UpdateThingGroupsForThing UpdateThingType UpdateTopicRuleDestination
 """
 
-BUILT = {f"iot:{name}" for name in IOT.split()} | {"iot-data:Publish", "sts:GetCallerIdentity"}
+FUNCTIONS = """
+    AddPermission CreateEventSourceMapping CreateFunction DeleteEventSourceMapping DeleteFunction
+    DeleteFunctionConcurrency DeleteLayerVersion GetEventSourceMapping GetFunction GetFunctionConcurrency
+    GetFunctionConfiguration GetLayerVersion GetLayerVersionByArn GetPolicy Invoke ListEventSourceMappings ListFunctions
+    ListLayerVersions ListLayers PublishLayerVersion PutFunctionConcurrency RemovePermission UpdateEventSourceMapping
+    UpdateFunctionCode UpdateFunctionConfiguration
+"""
+
+GREENGRASS = """
+    AssociateServiceRoleToAccount CreateCoreDefinition CreateCoreDefinitionVersion CreateGroup CreateGroupVersion
+    CreateLoggerDefinition CreateLoggerDefinitionVersion DeleteCoreDefinition DeleteGroup DeleteLoggerDefinition
+    DisassociateServiceRoleFromAccount GetCoreDefinition GetCoreDefinitionVersion GetGroup GetGroupVersion
+    GetLoggerDefinition GetLoggerDefinitionVersion GetServiceRoleForAccount ListCoreDefinitionVersions
+    ListCoreDefinitions ListGroupVersions ListGroups ListLoggerDefinitionVersions ListLoggerDefinitions
+    UpdateCoreDefinition UpdateGroup UpdateLoggerDefinition
+"""
+
+BUILT = {"iot-data:Publish", "sts:GetCallerIdentity"} | {
+    f"{service}:{name}"
+    for service, names in (("iot", IOT), ("lambda", FUNCTIONS), ("greengrass", GREENGRASS))
+    for name in names.split()
+}
 
 
 def parse(text):

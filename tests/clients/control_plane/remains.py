@@ -10,6 +10,14 @@ LISTS = (
     ("list_policies", "policies"),
     ("list_certificates", "certificates"),
     ("list_ca_certificates", "certificates"),
+    ("list_topic_rules", "rules"),
+    ("list_topic_rule_destinations", "destinationSummaries"),
+    ("list_functions", "Functions"),
+    ("list_layers", "Layers"),
+    ("list_event_source_mappings", "EventSourceMappings"),
+    ("list_groups", "Groups"),
+    ("list_core_definitions", "Definitions"),
+    ("list_logger_definitions", "Definitions"),
 )
 
 

@@ -1,11 +1,14 @@
 """Tags of everything that can have them."""
 
+from urllib.parse import urlencode
+
 from control_plane.ca_certificate import register, unregister
 from control_plane.certificate import delete
 from control_plane.harness import story
 from control_plane.pki import Pki
 from control_plane.policy import document
 from control_plane.principal import certificate
+from control_plane.topic_rule import payload
 
 FIRST = [{"Key": "cost centre", "Value": "4711"}, {"Key": "stage", "Value": "été"}]
 
@@ -51,6 +54,38 @@ def policy(run):
     run.iot.create_policy(policyName="tagged", policyDocument=document(), tags=FIRST)
     check(run, "a policy", run.arn("policy/tagged"))
     run.iot.delete_policy(policyName="tagged")
+
+
+@story
+def topic_rule(run):
+    """Its tags are a text of their own form when it is created."""
+    iot = run.iot
+    text = urlencode({tag["Key"]: tag["Value"] for tag in FIRST})
+    iot.create_topic_rule(ruleName="tagged", topicRulePayload=payload(), tags=text)
+    check(run, "a topic rule", run.arn("rule/tagged"))
+    iot.replace_topic_rule(ruleName="tagged", topicRulePayload=payload("SELECT * FROM 'other'"))
+    run.equal("a topic rule: keeps them", tags(run, run.arn("rule/tagged")), {"stage": "test", "empty": ""})
+    iot.delete_topic_rule(ruleName="tagged")
+    for name, text, message in (
+        ("what is no UTF-8", "a=%ff", "tags"),
+        ("the keys of AWS", "aws%3Ax=", "aws:"),
+        ("a key twice", "a=b&a=c", "key|tag"),
+    ):
+        run.refused(
+            f"a topic rule: {name}",
+            lambda text=text: iot.create_topic_rule(ruleName="untagged", topicRulePayload=payload(), tags=text),
+            "InvalidRequestException",
+            message,
+        )
+    many = urlencode({f"key {number}": "" for number in range(51)})
+    run.refused(
+        "a topic rule: 51 tags",
+        lambda: iot.create_topic_rule(ruleName="untagged", topicRulePayload=payload(), tags=many),
+        "LimitExceededException",
+        "50 tags",
+        modelled=False,
+    )
+    run.equal("a topic rule: nothing was made", run.all("list_topic_rules", "rules"), [])
 
 
 @story

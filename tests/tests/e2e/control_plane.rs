@@ -21,10 +21,21 @@ const SCRIPT_DEADLINE: Duration = Duration::from_secs(240);
 const EVERYTHING: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]}"#;
 
-/// A server of an account and a region of its own, on which thing types can be deleted at once.
+/// What a server is started with that has an account and a region of its own, and on which thing types can be deleted at once.
+const ARGUMENTS: [&str; 6] =
+    ["--account-id", "123456789012", "--region", "eu-west-1", "--thing-type-deletion-delay", "0s"];
+
+/// Where nobody serves the queues and tables of AWS: a port that nothing listens on.
+const NO_AWS: [&str; 2] = ["--aws-endpoint-url", "http://127.0.0.1:9"];
+
+/// A server of [`ARGUMENTS`].
 fn server() -> Landfall {
-    let region = ["--account-id", "123456789012", "--region", "eu-west-1"];
-    Landfall::start_with(&[&region[..], &["--thing-type-deletion-delay", "0s"]].concat())
+    Landfall::start_with(&ARGUMENTS)
+}
+
+/// A server of [`ARGUMENTS`] that runs functions, and reaches nothing of AWS.
+fn server_with_functions() -> Landfall {
+    Landfall::start_with_functions(&[&ARGUMENTS[..], &NO_AWS].concat())
 }
 
 /// Every operation that is built, as `service:Name` with commas between.
@@ -104,7 +115,7 @@ fn subscriber(server: &Landfall, filters: &[&str], connect: &Connect) -> Device 
 
 #[test]
 fn boto3_drives_every_operation_and_finds_what_aws_answers() {
-    let server = server();
+    let server = server_with_functions();
     let mut script = python("boto3_control_plane.py");
     run_script(script.args(["--operations", &built_operations()]), &server);
 }

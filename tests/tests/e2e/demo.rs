@@ -10,6 +10,14 @@ fn the_demo_registers_fifty_of_fifty_and_exits_by_its_outcome() {
     assert!(ran.success(), "{ran}");
     assert_eq!(ran.stdout.trim_end().lines().last(), Some("50 of 50 registered"), "{ran}");
     assert!(ran.stdout.contains("thing-"), "a few of the things are shown: {ran}");
+    assert!(ran.stdout.contains("50 devices, 10 of them Greengrass cores,"), "{ran}");
+    let groups = "Each Greengrass core has a group of its own, ready to deploy: 10 groups,";
+    let (_, group) = ran.stdout.split_once(groups).expect("the groups of the cores");
+    let lines: Vec<_> = group.lines().skip(1).take(3).collect();
+    let (name, _) = lines[0].trim().split_once("-group  id ").expect("a group with its id");
+    assert_eq!(lines[1].trim(), format!("core thing-{name}"), "{ran}");
+    let loggers = "GreengrassSystem to FileSystem";
+    assert!(lines[2].trim().starts_with("logs ") && lines[2].contains(loggers), "{ran}");
     let left: Vec<_> = std::fs::read_dir(directory.path()).expect("a directory").collect();
     assert!(left.is_empty(), "nothing is left where it was started: {left:?}");
 }

@@ -10,7 +10,7 @@ use landfall_tests::{Connect, DEADLINE, Device, DeviceCertificate, Landfall, Ran
 use serde_json::Value;
 
 /// What the block's scripts take as `openssl-ca.conf`: the same fields and sections, and names of its own.
-const CA_CONFIG: &str = "\
+pub(crate) const CA_CONFIG: &str = "\
 #
 # OpenSSL configuration file.
 #
@@ -40,7 +40,7 @@ emailAddress           = postmaster@myacme.com
 ";
 
 /// What they take as `openssl-device.conf`, with the values that the second seed shows of the registered thing.
-const DEVICE_CONFIG: &str = "\
+pub(crate) const DEVICE_CONFIG: &str = "\
 #
 # OpenSSL configuration file.
 #
@@ -69,7 +69,7 @@ generationQualifier    = smart-sensor
 ";
 
 /// The changes that the second seed asks for under "Updating certificate attributes".
-const CHANGES: [(&str, &str); 5] = [
+pub(crate) const CHANGES: [(&str, &str); 5] = [
     ("= example-thing", "= thing-9876-5432-1098"),
     ("= 1234-5678-9123", "= 9876-5432-1098"),
     ("= AcmeInc", "= Amazon"),
@@ -77,12 +77,18 @@ const CHANGES: [(&str, &str); 5] = [
     ("= iot\n", "= greengrass\nbusinessCategory       = iot-prototyping\n"),
 ];
 
-/// The steps of `create-and-register-ca.sh` when the question is answered by `n`: nothing is registered.
+/// The steps of `create-and-register-ca.sh` up to its question, with the registration code in `$code`.
 const CA_STEPS: &str = "set -e
 mkdir -p root-ca-certs
 openssl genrsa -out root-ca-certs/ca-certificate.key 2048
 openssl req -config openssl-ca.conf -x509 -new -nodes -key root-ca-certs/ca-certificate.key -sha256 -days 365 \
-  -out root-ca-certs/ca-certificate.pem";
+  -out root-ca-certs/ca-certificate.pem
+openssl genrsa -out root-ca-certs/private-key-registration.key 2048
+openssl req -new -key root-ca-certs/private-key-registration.key -subj /CN=$code \
+  -out root-ca-certs/private-key-registration.csr
+openssl x509 -req -in root-ca-certs/private-key-registration.csr -CA root-ca-certs/ca-certificate.pem \
+  -CAkey root-ca-certs/ca-certificate.key -CAcreateserial -CAserial serial -days 365 -sha256 \
+  -out root-ca-certs/private-key-registration.crt";
 
 /// The steps of `create-device-certificate.sh`.
 const DEVICE_STEPS: &str = "set -e
@@ -124,6 +130,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
 fn described(directory: &Path) -> Vec<(&'static str, String)> {
     let openssl = |line: &str| shell(directory, &format!("openssl {line}"));
     let crt = "device-certs/device-certificate.crt";
+    let proof = "root-ca-certs/private-key-registration";
     let days = |certificate: &str| {
         let dates = openssl(&format!("x509 -noout -startdate -enddate -dateopt iso_8601 -in {certificate}"));
         let seconds: Vec<i64> = dates
@@ -163,12 +170,21 @@ fn described(directory: &Path) -> Vec<(&'static str, String)> {
             openssl("req -noout -verify -subject -in device-certs/device-certificate.csr 2>/dev/null"),
         ),
         ("key file", openssl("pkey -noout -check -in device-certs/device-certificate.key 2>&1")),
+        ("proof", openssl(&format!("x509 -noout -subject -issuer -in {proof}.crt"))),
+        ("version of the proof", of_text(&format!("{proof}.crt"), "Version:")),
+        ("extensions of the proof", of_text(&format!("{proof}.crt"), "X509v3")),
+        ("signature of the proof", of_text(&format!("{proof}.crt"), "Signature Algorithm:")),
+        ("key of the proof", of_text(&format!("{proof}.crt"), "Public-Key:")),
+        ("days of the proof", days(&format!("{proof}.crt"))),
+        ("verify the proof", openssl(&format!("verify -CAfile {ca} {proof}.crt"))),
+        (
+            "request of the proof",
+            openssl(&format!("req -noout -verify -subject -in {proof}.csr 2>/dev/null")),
+        ),
+        ("key file of the proof", openssl(&format!("pkey -noout -check -in {proof}.key 2>&1"))),
         (
             "mode of the key",
-            shell(
-                directory,
-                "stat -c %a device-certs/device-certificate.key root-ca-certs/ca-certificate.key",
-            ),
+            shell(directory, "stat -c %a device-certs/device-certificate.key root-ca-certs/*.key"),
         ),
     ]
 }
@@ -176,14 +192,18 @@ fn described(directory: &Path) -> Vec<(&'static str, String)> {
 /// The three files with a public key have the same one, and the last file is leaf and CA.
 #[track_caller]
 fn fit_together(directory: &Path) {
-    let keys = shell(
-        directory,
-        "cd device-certs && openssl pkey -in device-certificate.key -pubout | sha256sum \
-         && openssl req -in device-certificate.csr -noout -pubkey | sha256sum \
-         && openssl x509 -in device-certificate.crt -noout -pubkey | sha256sum",
-    );
-    let keys: BTreeSet<_> = keys.lines().collect();
-    assert_eq!(keys.len(), 1, "{keys:?}");
+    for name in ["device-certs/device-certificate", "root-ca-certs/private-key-registration"] {
+        let keys = shell(
+            directory,
+            &format!(
+                "openssl pkey -in {name}.key -pubout | sha256sum \
+                 && openssl req -in {name}.csr -noout -pubkey | sha256sum \
+                 && openssl x509 -in {name}.crt -noout -pubkey | sha256sum"
+            ),
+        );
+        let keys: BTreeSet<_> = keys.lines().collect();
+        assert_eq!(keys.len(), 1, "{keys:?}");
+    }
     shell(
         directory,
         "cat device-certs/device-certificate.crt root-ca-certs/ca-certificate.pem \
@@ -192,6 +212,18 @@ fn fit_together(directory: &Path) {
 }
 
 const CA_CREATE: &[&str] = &["ca", "create", "-o", "openssl-ca.conf", "--key-type", "rsa2048"];
+/// The same with the steps of a server's registration code, and the answer `n`.
+const CA_CREATE_AND_PROVE: &[&str] = &[
+    "ca",
+    "create",
+    "-o",
+    "openssl-ca.conf",
+    "-d",
+    "root-ca-certs",
+    "--key-type",
+    "rsa2048",
+    "--no-register",
+];
 const DEVICE_CREATE: &[&str] = &[
     "device",
     "create",
@@ -207,6 +239,10 @@ const DEVICE_CREATE: &[&str] = &[
 
 #[test]
 fn the_scripts_of_the_block_and_landfall_make_the_same_files() {
+    let server = Landfall::start();
+    let code = server.aws_json(&["iot", "get-registration-code"])["registrationCode"].clone();
+    let code = code.as_str().expect("a registration code");
+    let data = server.data().to_string_lossy().into_owned();
     let root = tempfile::tempdir().expect("a directory");
     let changed = CHANGES.iter().fold(DEVICE_CONFIG.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "{from}");
@@ -219,9 +255,9 @@ fn the_scripts_of_the_block_and_landfall_make_the_same_files() {
             write(directory, "openssl-ca.conf", CA_CONFIG);
             write(directory, "openssl-device.conf", device_config);
         }
-        shell(&theirs, CA_STEPS);
+        shell(&theirs, &format!("code={code}\n{CA_STEPS}"));
         shell(&theirs, DEVICE_STEPS);
-        landfall(&ours, CA_CREATE).stdout();
+        landfall(&ours, &[CA_CREATE_AND_PROVE, &["--data", &data]].concat()).stdout();
         landfall(&ours, DEVICE_CREATE).stdout();
         let (theirs_described, ours_described) = (described(&theirs), described(&ours));
         for (expected, found) in theirs_described.iter().zip(&ours_described) {
@@ -229,6 +265,7 @@ fn the_scripts_of_the_block_and_landfall_make_the_same_files() {
         }
         fit_together(&theirs);
         fit_together(&ours);
+        assert_eq!(ours_described[0].1, format!("[{FILES_OF_CA}, {FILES_OF_DEVICE}]"));
         let version = ours_described.iter().find(|(what, _)| *what == "version").expect("a version");
         assert_eq!(version.1, "Version: 1 (0x0)", "OpenSSL before 3.2 is needed, which makes version 1");
     }
@@ -244,6 +281,95 @@ fn the_scripts_of_the_block_and_landfall_make_the_same_files() {
         &theirs,
         "openssl verify -CAfile root-ca-certs/ca-certificate.pem device-certs/device-certificate.crt",
     );
+}
+
+/// The files of the scripts, but for the serial number that OpenSSL counts.
+const FILES_OF_CA: &str = "{\"ca-certificate.key\", \"ca-certificate.pem\", \"private-key-registration.crt\", \
+                           \"private-key-registration.csr\", \"private-key-registration.key\"}";
+const FILES_OF_DEVICE: &str = "{\"device-and-ca-certificate.crt\", \"device-certificate.crt\", \
+                               \"device-certificate.csr\", \"device-certificate.key\"}";
+
+/// `landfall` in this directory on a terminal of its own, where somebody types.
+#[track_caller]
+fn landfall_on_a_terminal(directory: &Path, arguments: &[&str], typed: &str) -> Ran {
+    let landfall = Landfall::command(arguments);
+    let words: Vec<_> = std::iter::once(landfall.get_program())
+        .chain(landfall.get_args())
+        .map(|word| format!("'{}'", word.to_string_lossy()))
+        .collect();
+    let mut script = program("script");
+    script.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]);
+    run(script.current_dir(directory), typed, DEADLINE)
+}
+
+#[test]
+fn a_terminal_is_asked_whether_to_register() {
+    let server = Landfall::start();
+    let data = server.data().to_string_lossy().into_owned();
+    let known = || server.api().iot("GET", "/cacertificates")["certificates"].as_array().map_or(0, Vec::len);
+    for (name, typed, arguments, asked, registered) in [
+        ("n", "n\n", &[][..], true, 0),
+        ("other", "what?\n", &[], true, 0),
+        ("no", "", &["--no-register"], false, 0),
+        ("y", "y\n", &[], true, 1),
+        ("yes", "", &["--register"], false, 2),
+    ] {
+        let directory = server.directory().join(name);
+        fs::create_dir(&directory).expect("a folder in the test's directory");
+        write(&directory, "openssl-ca.conf", CA_CONFIG);
+        let arguments = [CA_CREATE, &["--data", &data], arguments].concat();
+        let ran = landfall_on_a_terminal(&directory, &arguments, typed);
+        assert!(ran.success(), "{name}: {ran}");
+        assert_eq!(ran.stdout.contains("ACTIVE and with auto-registration (y/n)? "), asked, "{name}: {ran}");
+        let is_registered = ran.stdout.contains("status ACTIVE, auto-registration ENABLE");
+        assert_eq!(is_registered, ["y", "yes"].contains(&name), "{name}: {ran}");
+        assert_eq!(known(), registered, "{name}: {ran}");
+        assert_eq!(format!("{:?}", names(&directory.join("root-ca-certs"))), FILES_OF_CA, "{name}");
+    }
+    for ca in server.api().iot("GET", "/cacertificates")["certificates"].as_array().expect("a list") {
+        let id = ca["certificateId"].as_str().expect("an id");
+        let described = server.api().iot("GET", &format!("/cacertificate/{id}"));
+        assert_eq!(described["certificateDescription"]["autoRegistrationStatus"], "ENABLE", "{described}");
+    }
+
+    // What the answer n leaves behind is what the AWS CLI registers by.
+    let directory = server.directory().join("n/root-ca-certs");
+    let file = |name: &str| format!("file://{}", directory.join(name).display());
+    server.aws_json(&[
+        "iot",
+        "register-ca-certificate",
+        "--ca-certificate",
+        &file("ca-certificate.pem"),
+        "--verification-certificate",
+        &file("private-key-registration.crt"),
+    ]);
+    assert_eq!(known(), 3);
+}
+
+#[test]
+fn where_there_is_no_server_nothing_is_asked() {
+    let root = tempfile::tempdir().expect("a directory");
+    let directory = root.path();
+    write(directory, "openssl-ca.conf", CA_CONFIG);
+    let refused = landfall(directory, &[CA_CREATE, &["--register"]].concat());
+    let no_server = "no server uses the data directory landfall-data";
+    let error = format!("error: nothing was made\n  because: {no_server}");
+    assert!(!refused.success() && refused.stderr.starts_with(&error), "{refused}");
+    assert!(!directory.join("root-ca-certs").exists(), "nothing was made");
+    let note = format!("note: no verification certificate was made: {no_server}");
+    for (folder, terminal, arguments, told) in
+        [("a", true, &[][..], true), ("b", false, &["--no-register"], true), ("c", false, &[], false)]
+    {
+        let arguments = [CA_CREATE, &["-d", folder], arguments].concat();
+        let ran = match terminal {
+            true => landfall_on_a_terminal(directory, &arguments, ""),
+            false => landfall(directory, &arguments),
+        };
+        assert!(ran.success() && !format!("{ran}").contains("(y/n)"), "{ran}");
+        assert_eq!(format!("{ran}").contains(&note), told, "{ran}");
+        assert!(ran.stdout.contains(&format!("landfall ca register --directory {folder}")), "{ran}");
+        assert_eq!(names(&directory.join(folder)).len(), 2);
+    }
 }
 
 #[test]

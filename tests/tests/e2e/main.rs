@@ -7,11 +7,16 @@
 )]
 
 mod accepted;
+mod bad_input;
 mod control_plane;
 mod demo;
 mod devices;
+mod explain;
 mod functions;
+mod greengrass;
+mod interceptors;
 mod limits;
+mod log_sinks;
 mod policy;
 mod refused;
 mod restart;

@@ -204,3 +204,14 @@ async fn nobody_else_reads_or_replays_them() {
     let stored = world.registry.delivery(&DeliveryId::from_bytes([1; 16])).await.unwrap().unwrap();
     assert_eq!(stored.state, DeliveryState::Dead { at: EARLIER });
 }
+
+#[tokio::test]
+async fn a_request_that_cannot_be_read_is_shown_as_its_text() {
+    let world = World::start().await;
+    let mut transaction = Transaction::new();
+    let dead = delivery(1, DeliveryState::Dead { at: EARLIER });
+    transaction.store_delivery(Delivery { request: "{half".into(), ..dead });
+    world.registry.commit(transaction).await.unwrap();
+    let listed = get(&world, "/landfall/v1/deliveries").await;
+    assert_eq!(listed["deliveries"][0]["request"], json!("{half"));
+}

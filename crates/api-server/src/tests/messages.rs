@@ -67,6 +67,14 @@ async fn the_properties_of_mqtt_5_travel_with_it() {
 }
 
 #[tokio::test]
+async fn messages_of_basic_ingest_are_published() {
+    let world = World::start().await;
+    let answer = publish(&world, world.request("POST", "/topics/$aws/rules/r/a%2Fb", "x")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(world.published.take(), [(message("$aws/rules/r/a/b", b"x", QoS::AtMostOnce), None)]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_published_is_refused() {
     let world = World::start().await;
     let deep = format!("/topics/{}", ["a"; 9].join("%2F"));

@@ -162,9 +162,9 @@ async fn registrations_are_listed_by_what_they_are() {
     for (query, expected) in [
         (String::new(), every.clone()),
         ("status=SUCCESS".to_owned(), vec![&device]),
-        ("status=FAILURE".to_owned(), vec![&two]),
-        ("status=ACTIVATED".to_owned(), vec![&three]),
-        ("code=no_serial_number".to_owned(), vec![&two]),
+        ("status=FAILURE".to_owned(), vec![&two, &three]),
+        ("status=ACTIVATED".to_owned(), vec![]),
+        ("code=no_serial_number".to_owned(), vec![&two, &three]),
         ("code=another".to_owned(), vec![]),
         (format!("ca={ca}"), every.clone()),
         (format!("ca={OTHER_CA}"), vec![]),

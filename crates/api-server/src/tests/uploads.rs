@@ -92,13 +92,17 @@ async fn who_cannot_have_signed_it_sends_no_code() {
 
 #[tokio::test]
 async fn uploads_wait_for_their_turn() {
-    let world = World::start_with(|config| config.limits.code_uploads_max = 1).await;
+    let world = World::start_with(|config| {
+        config.limits.code_uploads_max = 1;
+        config.limits.requests_max = 2;
+    })
+    .await;
     let request = upload(&world, 100);
     let (mut first, answer) = announce(&world, &request).await;
     assert_eq!(answer.status, 100);
     let mut second = TcpStream::connect(world.address).await.unwrap();
     send_whole(&mut second, &request).await;
-    // Others do not wait.
+    // Others do not wait, and have their place however many uploads do.
     assert_eq!(world.iot("GET", "/things", "").await.status, 200);
     let early = tokio::time::timeout(Duration::from_millis(20), second.peek(&mut [0])).await;
     assert!(early.is_err(), "{early:?}");

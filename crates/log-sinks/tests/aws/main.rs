@@ -10,21 +10,16 @@
 #[path = "../../../actions-aws/tests/aws/moto.rs"]
 mod moto;
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
 use landfall_actions_aws::{AwsServices, Credentials, Endpoints, Timeouts};
 use landfall_log_sinks::{Config, LogSinks, Services};
 use landfall_model::{Clock, LogSinkName, Outcome, Region, RegistrationRecord, UnixTime};
 use landfall_registry::conformance::samples::{failure, id, success};
 use landfall_registry::{LogSinks as _, MemoryRegistry, Registry, Transaction};
 use landfall_services::{MessageQueues, Metrics, QueueUrl, Tables};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -111,19 +106,37 @@ impl World {
         tokio::time::timeout(Duration::from_secs(60), done).await.unwrap();
     }
 
-    fn sdk(&self) -> (aws_sdk_dynamodb::Client, aws_sdk_sqs::Client) {
-        macro_rules! client {
-            ($sdk:ident) => {{
-                let keys = $sdk::config::Credentials::new("a", "b", None, None, "test");
-                let config = $sdk::Config::builder()
-                    .http_client(aws_smithy_http_client::Builder::new().build_http())
-                    .endpoint_url(self.moto.endpoint())
-                    .region($sdk::config::Region::new("us-east-1"))
-                    .credentials_provider(keys);
-                $sdk::Client::from_conf(config.build())
-            }};
-        }
-        (client!(aws_sdk_dynamodb), client!(aws_sdk_sqs))
+    /// Asks moto_server as the SDK of a service does. The scope of the signature tells which service is meant; it is not verified.
+    async fn ask(&self, service: &str, headers: &[(&str, &str)], body: String) -> String {
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        );
+        let request =
+            reqwest::Client::new().post(self.moto.endpoint()).header("authorization", authorization);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let answer = request.body(body).send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{status}: {text}");
+        text
+    }
+
+    /// Asks for an operation of a service whose requests and answers are JSON.
+    async fn ask_json(&self, service: &str, target: &str, body: Value) -> Value {
+        let headers = [("x-amz-target", target), ("content-type", "application/x-amz-json-1.0")];
+        serde_json::from_str(&self.ask(service, &headers, body.to_string()).await).unwrap()
+    }
+
+    /// The statistics of one status in the minute in which everything began.
+    async fn statistics(&self, status: &str) -> String {
+        let time = |seconds| jiff::Timestamp::from_second(self.at.as_secs() + seconds).unwrap();
+        let body = format!(
+            "Action=GetMetricStatistics&Version=2010-08-01&Namespace=AWS%2FIoT&MetricName=Just-In-Time-Registration\
+             &Period=60&StartTime={}&EndTime={}&Statistics.member.1=Sum&Statistics.member.2=SampleCount\
+             &Dimensions.member.1.Name=Registration%20Status&Dimensions.member.1.Value={status}",
+            time(0),
+            time(60),
+        );
+        self.ask("monitoring", &[("content-type", "application/x-www-form-urlencoded")], body).await
     }
 }
 
@@ -135,33 +148,29 @@ impl Running {
     }
 }
 
-async fn create_table(client: &aws_sdk_dynamodb::Client) {
-    let element =
-        |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
-    let attribute = |name, kind| {
-        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
-    };
-    client
-        .create_table()
-        .table_name("registrations")
-        .billing_mode(BillingMode::PayPerRequest)
-        .key_schema(element("certificateId", KeyType::Hash))
-        .key_schema(element("timestamp", KeyType::Range))
-        .attribute_definitions(attribute("certificateId", ScalarAttributeType::S))
-        .attribute_definitions(attribute("timestamp", ScalarAttributeType::N))
-        .send()
-        .await
-        .unwrap();
+async fn create_table(world: &World) {
+    let request = json!({
+        "TableName": "registrations",
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [
+            { "AttributeName": "certificateId", "KeyType": "HASH" },
+            { "AttributeName": "timestamp", "KeyType": "RANGE" },
+        ],
+        "AttributeDefinitions": [
+            { "AttributeName": "certificateId", "AttributeType": "S" },
+            { "AttributeName": "timestamp", "AttributeType": "N" },
+        ],
+    });
+    world.ask_json("dynamodb", "DynamoDB_20120810.CreateTable", request).await;
 }
 
 #[tokio::test]
 async fn items_are_read_back_from_a_table_that_came_late() {
     let world = World::new();
-    let (dynamodb, _) = world.sdk();
     let config = Config { table: Some("registrations".to_owned()), from_start: true, ..Config::default() };
     let running = world.start(&config);
     world.record(1..=3).await;
-    create_table(&dynamodb).await;
+    create_table(&world).await;
     world.done(LogSinkName::DynamoDb).await;
     running.stop().await;
     // Nothing is missing that was recorded while the sink was stopped.
@@ -171,30 +180,32 @@ async fn items_are_read_back_from_a_table_that_came_late() {
     world.done(LogSinkName::DynamoDb).await;
     running.stop().await;
 
-    let items = dynamodb.scan().table_name("registrations").send().await.unwrap().items.unwrap();
+    let scan = world.ask_json("dynamodb", "DynamoDB_20120810.Scan", json!({ "TableName": "registrations" }));
+    let found = scan.await;
+    let items = found["Items"].as_array().unwrap();
     let of = |number: u32| {
-        let id = AttributeValue::S(id(number).to_string());
+        let id = json!({ "S": id(number).to_string() });
         items.iter().find(|item| item["certificateId"] == id).unwrap()
     };
     assert_eq!(items.len(), 40);
     for number in 1..=40_u32 {
         let kind = if number.is_multiple_of(3) { "FAILURE" } else { "SUCCESS" };
-        assert_eq!(of(number)["type"], AttributeValue::S(kind.to_owned()));
-        assert_eq!(of(number)["timestamp"], AttributeValue::N(world.at.as_millis().to_string()));
+        assert_eq!(of(number)["type"], json!({ "S": kind }));
+        assert_eq!(of(number)["timestamp"], json!({ "N": world.at.as_millis().to_string() }));
     }
     let Outcome::Success { thing, .. } = success(40).outcome else { panic!("a success") };
-    assert_eq!(of(40)["thingName"], AttributeValue::S(thing.to_string()));
-    assert_eq!(of(39)["error"], AttributeValue::S("no_subject: it failed: no_subject".to_owned()));
-    assert_eq!(of(39).len(), 4);
+    assert_eq!(of(40)["thingName"], json!({ "S": thing.as_str() }));
+    assert_eq!(of(39)["error"], json!({ "S": "no_subject: it failed: no_subject" }));
+    assert_eq!(of(39).as_object().unwrap().len(), 4);
 }
 
 #[tokio::test]
 async fn messages_are_read_back_from_a_queue() {
     let world = World::new();
-    let (_, sqs) = world.sdk();
-    let created = sqs.create_queue().queue_name("registrations").send().await.unwrap();
-    let url = created.queue_url.unwrap();
-    let config = Config { queue: Some(QueueUrl::new(&url)), from_start: true, ..Config::default() };
+    let request = json!({ "QueueName": "registrations" });
+    let created = world.ask_json("sqs", "AmazonSQS.CreateQueue", request).await;
+    let url = created["QueueUrl"].as_str().unwrap();
+    let config = Config { queue: Some(QueueUrl::new(url)), from_start: true, ..Config::default() };
     let running = world.start(&config);
     world.record(1..=20).await;
     world.done(LogSinkName::Sqs).await;
@@ -206,11 +217,11 @@ async fn messages_are_read_back_from_a_queue() {
 
     let mut found = Vec::new();
     while found.len() < 30 {
-        let received = sqs.receive_message().queue_url(&url).max_number_of_messages(10).send().await.unwrap();
-        let messages = received.messages.unwrap_or_default();
-        assert!(!messages.is_empty(), "{} of 30 messages", found.len());
-        found.extend(messages.into_iter().map(|message| {
-            let body: Value = serde_json::from_str(&message.body.unwrap()).unwrap();
+        let request = json!({ "QueueUrl": url, "MaxNumberOfMessages": 10 });
+        let received = world.ask_json("sqs", "AmazonSQS.ReceiveMessage", request).await;
+        let messages = received["Messages"].as_array().unwrap_or_else(|| panic!("{} of 30", found.len()));
+        found.extend(messages.iter().map(|message| {
+            let body: Value = serde_json::from_str(message["Body"].as_str().unwrap()).unwrap();
             body["certificateId"].as_str().unwrap().to_owned()
         }));
     }
@@ -218,39 +229,6 @@ async fn messages_are_read_back_from_a_queue() {
     let mut expected: Vec<_> = (1..=30).map(|number| id(number).to_string()).collect();
     expected.sort();
     assert_eq!(found, expected);
-}
-
-/// The statistics of one status in the minute in which everything began, as moto_server tells them.
-fn statistics(world: &World, status: &str) -> String {
-    let (start, host) = (world.at.as_secs(), world.moto.endpoint().strip_prefix("http://").unwrap());
-    let body = format!(
-        "Action=GetMetricStatistics&Version=2010-08-01&Namespace=AWS%2FIoT&MetricName=Just-In-Time-Registration\
-         &Period=60&StartTime={}&EndTime={}&Statistics.member.1=Sum&Statistics.member.2=SampleCount\
-         &Dimensions.member.1.Name=Registration%20Status&Dimensions.member.1.Value={status}",
-        iso(start),
-        iso(start + 60),
-    );
-    let mut stream = TcpStream::connect(host).unwrap();
-    // The scope of the signature tells moto_server which service is meant; it does not verify it.
-    write!(
-        stream,
-        "POST / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\n\
-         Authorization: AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/monitoring/aws4_request, \
-         SignedHeaders=host, Signature=0\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
-/// A time as the query protocol has it.
-fn iso(seconds: i64) -> String {
-    aws_sdk_dynamodb::primitives::DateTime::from_secs(seconds)
-        .fmt(aws_sdk_dynamodb::primitives::DateTimeFormat::DateTime)
-        .unwrap()
 }
 
 #[tokio::test]
@@ -266,7 +244,7 @@ async fn metrics_are_read_back() {
     world.done(LogSinkName::CloudWatch).await;
     running.stop().await;
     for (status, sum) in [("Success", 200), ("Failure", 100), ("Overall", 300)] {
-        let answer = statistics(&world, status);
+        let answer = world.statistics(status).await;
         for expected in [
             format!("<Sum>{sum}.0</Sum>"),
             "<SampleCount>300.0</SampleCount>".to_owned(),

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use landfall_model::{
-    CaCertificate, Certificate, CertificateMode, CertificateStatus, GreengrassKind, LogSinkName, Policy, PolicyVersion,
-    PolicyVersions, RegistrationCode, Thing, ThingPrincipalType, ThingType,
+    CaCertificate, Certificate, CertificateMode, CertificateStatus, GreengrassKind, LogSinkName, OutcomeKind,
+    Policy, PolicyVersion, PolicyVersions, RegistrationCode, RegistrationJob, Thing, ThingPrincipalType,
+    ThingType,
 };
 use landfall_registry::conformance::samples::{
     CA, LATER, NOW, ca_certificate, certificate, creation_id, delivery, destination, event, full_function,
@@ -15,8 +16,8 @@ use landfall_registry::conformance::samples::{
 use landfall_registry::{
     AttributeFilter, BillingGroups, CaCertificates, Certificates, Cursor, Deliveries, DeliveryFilter,
     Destinations, EventSourceMappings, Functions, Greengrass, Layers, LogSinks, Outbox, PageRequest,
-    Policies, RecordFilter, RegistrationCodes, Registrations, Registry, ThingFilter, ThingTypes, Things,
-    TopicRules,
+    Policies, RecordFilter, RegistrationCodes, RegistrationJobFilter, RegistrationJobs, Registrations,
+    Registry, ThingFilter, ThingTypes, Things, TopicRules,
 };
 use rusqlite::{Connection, params};
 
@@ -303,6 +304,40 @@ async fn what_the_fifth_version_wrote_takes_greengrass_groups() {
     let connection = Connection::open(config(directory.path()).path).unwrap();
     let found: i64 = connection.query_row("SELECT rid FROM greengrass", [], |row| row.get(0)).unwrap();
     assert_eq!(found - last, 1);
+}
+
+/// A database of the version before registration jobs takes them, behind all that it has, and lists its failures.
+#[tokio::test]
+async fn what_the_sixth_version_wrote_takes_registration_jobs() {
+    let directory = tempfile::tempdir().unwrap();
+    let last = i64::MAX - 9;
+    {
+        let connection = Connection::open(config(directory.path()).path).unwrap();
+        MIGRATIONS[..6].iter().for_each(|sql| connection.execute_batch(sql).unwrap());
+        connection.execute("INSERT INTO issuers VALUES (1, $1)", [CA.as_bytes()]).unwrap();
+        let record = "INSERT INTO registrations VALUES ($1, NULL, $2, 1, 1, 2, 1, 1, NULL, NULL, 0, NULL, 'code', 'm')";
+        connection.execute(record, params![last, id(1).as_bytes()]).unwrap();
+        connection.execute_batch("PRAGMA application_id = 1279348292; PRAGMA user_version = 6").unwrap();
+    }
+    let registry = open(directory.path());
+    let (page, every) = (PageRequest::first(9), RegistrationJobFilter::default());
+    assert_eq!(registry.registration_jobs(every, page).await.unwrap().items, []);
+    let filter = RecordFilter { code: Some("code".to_owned()), ..RecordFilter::default() };
+    assert_eq!(registry.records(&filter, page).await.unwrap().items.len(), 1);
+    let filter = RecordFilter { outcome: Some(OutcomeKind::Failure), ..RecordFilter::default() };
+    assert_eq!(registry.records(&filter, page).await.unwrap().items.len(), 1);
+    let job = RegistrationJob::new(id(2), CA, creation_id(2), NOW);
+    let begin = transaction(|tx| {
+        tx.insert_certificate(pending(2));
+        tx.begin_registration_job(job.clone());
+    });
+    registry.commit(begin).await.unwrap();
+    drop(registry);
+    let registry = open(directory.path());
+    assert_eq!(registry.registration_jobs(every, page).await.unwrap().items, [job]);
+    let connection = Connection::open(config(directory.path()).path).unwrap();
+    let found: i64 = connection.query_row("SELECT rid FROM registration_jobs", [], |row| row.get(0)).unwrap();
+    assert_eq!(found - last, 2);
 }
 
 /// Whatever the first version has recorded is behind a log sink that begins at the start.

@@ -1,3 +1,6 @@
+mod question;
+mod verification;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,6 +13,8 @@ use landfall_pki::{
 };
 use serde_json::{Value, json};
 
+use self::question::{Answer, Question};
+use self::verification::{Verification, VerificationFiles};
 use crate::client::Client;
 use crate::clock::SystemClock;
 use crate::data_dir::{write_public, write_secret};
@@ -28,6 +33,10 @@ enum Command {
 }
 
 /// Make a root CA: a key and a certificate that it signs itself
+///
+/// On a terminal, or with --register or --no-register, it goes on as the Universal JITR block's create-and-register-ca.sh: with
+/// the registration code of a running server it makes private-key-registration.key, .csr and .crt, which prove possession of
+/// the CA's key, and asks whether to register the CA certificate. Where there is no server, it asks nothing.
 #[derive(Args)]
 struct Create {
     /// Where ca-certificate.pem and ca-certificate.key go
@@ -45,6 +54,15 @@ struct Create {
     /// For how many days the certificate is valid
     #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     days: u32,
+    /// Register the CA certificate with a running server, ACTIVE and with auto-registration, without asking
+    #[arg(long, conflicts_with = "no_register")]
+    register: bool,
+    /// Do not register it, without asking
+    #[arg(long)]
+    no_register: bool,
+    /// The data directory of the server, unless the AWS environment variables name one
+    #[arg(long, value_name = "DIR", default_value = "landfall-data")]
+    data: PathBuf,
 }
 
 /// Prove that you have the CA's key, and register its certificate with a running server
@@ -117,19 +135,32 @@ impl CaFiles {
     /// # Errors
     /// There is one already, or a file cannot be written.
     pub(crate) fn store(&self, issuer: &Issuer) -> Result<()> {
-        for path in [&self.certificate, &self.key] {
-            if path.exists() {
-                bail!(
-                    "{} is there already; move it away, or choose another place with --directory",
-                    path.display()
-                );
-            }
-        }
+        self.check_free()?;
         if let Some(directory) = self.certificate.parent() {
             fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
         }
         write_secret(&self.key, issuer.key().to_pem()?.as_bytes())?;
         write_public(&self.certificate, issuer.certificate().to_pem().as_bytes())
+    }
+
+    fn check_free(&self) -> Result<()> {
+        check_free([&*self.certificate, &*self.key])
+    }
+}
+
+/// Checks that none of these files is there.
+///
+/// # Errors
+/// One is.
+fn check_free<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Result<()> {
+    match paths.into_iter().find(|path| fs::symlink_metadata(path).is_ok()) {
+        Some(path) => {
+            bail!(
+                "{} is there already; move it away, or choose another place with --directory",
+                path.display()
+            )
+        }
+        None => Ok(()),
     }
 }
 
@@ -152,12 +183,28 @@ pub(crate) fn register_ca(
     active: bool,
     auto_registration: bool,
 ) -> Result<String> {
-    let code = client.call("iot", "GET", "/registrationcode", None)?;
-    let code = RegistrationCode::parse(text(&code, "registrationCode")?)?;
+    let code = registration_code(client)?;
     // Only as good as the code that it shows: it proves the key now, and is thrown away.
     let pair = KeyPair::generate(KeyKind::P256)?;
     let verification =
         issuer.sign_verification(&code, pair.public_key(), validity_of_days(SystemClock.now(), 1))?;
+    register_verified(client, issuer, &verification, active, auto_registration)
+}
+
+/// The code that a verification certificate has to show.
+fn registration_code(client: &Client) -> Result<RegistrationCode> {
+    let code = client.call("iot", "GET", "/registrationcode", None)?;
+    Ok(RegistrationCode::parse(text(&code, "registrationCode")?)?)
+}
+
+/// Registers a CA by its verification certificate. Its id.
+fn register_verified(
+    client: &Client,
+    issuer: &Issuer,
+    verification: &ParsedCertificate,
+    active: bool,
+    auto_registration: bool,
+) -> Result<String> {
     let target = format!("/cacertificate?allowAutoRegistration={auto_registration}&setAsActive={active}");
     let body = json!({
         "caCertificate": issuer.certificate().to_pem(),
@@ -169,27 +216,81 @@ pub(crate) fn register_ca(
 }
 
 fn run_create(create: Create) -> Result<ExitCode> {
-    let Create { directory, subject, config, key_type, days } = create;
-    let subject = match config {
-        Some(path) => {
-            let text =
-                fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            subject_from_openssl_config(&text)
-                .with_context(|| format!("the subject in {} cannot be used", path.display()))?
-        }
-        None => Subject::parse(&subject).context("the subject cannot be used")?,
-    };
-    let key = match key_type {
-        CaKey::P256 => KeyKind::P256,
-        CaKey::Rsa2048 => KeyKind::Rsa2048,
-    };
-    let issuer = create_ca(&subject, key, days)?;
-    CaFiles::of(&directory).store(&issuer)?;
+    let question = Question::of(create.register, create.no_register);
+    let subject = create.subject()?;
+    let Create { directory, key_type, days, data, .. } = create;
+    let files = (CaFiles::of(&directory), VerificationFiles::of(&directory));
+    files.0.check_free()?;
+    files.1.check_free()?;
+    let server = find_server(question, &data)?;
+    let issuer = create_ca(&subject, key_type.into(), days)?;
+    files.0.store(&issuer)?;
     println!("made CA certificate {} ({})", issuer.certificate().ca_id(), issuer.certificate().subject());
-    println!("  {}", directory.join("ca-certificate.pem").display());
-    println!("  {}   keep this secret", directory.join("ca-certificate.key").display());
-    println!("register it with a running server: landfall ca register --directory {}", directory.display());
+    println!("  {}", files.0.certificate.display());
+    println!("  {}   keep this secret", files.0.key.display());
+    let answer = match &server {
+        None => Answer::No,
+        Some((client, code)) => {
+            let verification = Verification::make(&issuer, code, key_type.into(), days)?;
+            files.1.store(&verification)?;
+            println!("made a verification certificate for the registration code of {}", client.endpoint());
+            files.1.all().into_iter().for_each(|path| println!("  {}", path.display()));
+            let answer = question.answer(client.endpoint())?;
+            if answer == Answer::Yes {
+                let id = register_verified(client, &issuer, &verification.certificate, true, true)?;
+                print_registered(&id, true, true);
+            }
+            answer
+        }
+    };
+    if answer == Answer::No {
+        let directory = directory.display();
+        println!("register it with a running server: landfall ca register --directory {directory}");
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The server for which the question is, with its registration code; none where nothing is asked, or none is found.
+///
+/// # Errors
+/// There has to be one, and none is found.
+fn find_server(question: Question, data: &Path) -> Result<Option<(Client, RegistrationCode)>> {
+    let find = || -> Result<_> {
+        let client = Client::find(data)?;
+        let code = registration_code(&client)?;
+        Ok((client, code))
+    };
+    match question {
+        Question::NotAsked => Ok(None),
+        Question::Answered(Answer::Yes) => find().map(Some).context("nothing was made"),
+        Question::Asked | Question::Answered(Answer::No) => match find() {
+            Ok(server) => Ok(Some(server)),
+            Err(error) => {
+                eprintln!("note: no verification certificate was made: {error:#}");
+                Ok(None)
+            }
+        },
+    }
+}
+
+impl Create {
+    fn subject(&self) -> Result<Subject> {
+        let Some(path) = &self.config else {
+            return Subject::parse(&self.subject).context("the subject cannot be used");
+        };
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        subject_from_openssl_config(&text)
+            .with_context(|| format!("the subject in {} cannot be used", path.display()))
+    }
+}
+
+impl From<CaKey> for KeyKind {
+    fn from(key: CaKey) -> Self {
+        match key {
+            CaKey::P256 => Self::P256,
+            CaKey::Rsa2048 => Self::Rsa2048,
+        }
+    }
 }
 
 fn run_register(register: &Register) -> Result<ExitCode> {
@@ -197,13 +298,15 @@ fn run_register(register: &Register) -> Result<ExitCode> {
     let issuer =
         CaFiles::of(directory).load().context("cannot use the CA; `landfall ca create` makes one")?;
     let id = register_ca(&Client::find(data)?, &issuer, !inactive, !no_auto_registration)?;
-    println!("registered CA certificate {id}");
-    let (status, auto) = (
-        ["ACTIVE", "INACTIVE"][usize::from(*inactive)],
-        ["ENABLE", "DISABLE"][usize::from(*no_auto_registration)],
-    );
-    println!("  status {status}, auto-registration {auto}");
+    print_registered(&id, !inactive, !no_auto_registration);
     Ok(ExitCode::SUCCESS)
+}
+
+fn print_registered(id: &str, active: bool, auto_registration: bool) {
+    let (status, auto) =
+        (["INACTIVE", "ACTIVE"][usize::from(active)], ["DISABLE", "ENABLE"][usize::from(auto_registration)]);
+    println!("registered CA certificate {id}");
+    println!("  status {status}, auto-registration {auto}");
 }
 
 fn text<'v>(answer: &'v Value, member: &str) -> Result<&'v str> {

@@ -13,6 +13,9 @@ use crate::client::Client;
 use crate::settings::{SettingsSources, commented};
 
 /// Write, check and reload the settings of the registrar
+///
+/// They say what the built-in registrar makes of a device: names, policies, attributes, who is let in. `landfall serve` takes
+/// them with --settings FILE.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -37,6 +40,9 @@ enum Command {
         overrides: Vec<String>,
     },
     /// Have a running server read its settings anew: all of them, or none
+    ///
+    /// It reads the file that it was started with (`landfall serve --settings FILE`). If something in it is wrong, the server says
+    /// what, and goes on with what it has.
     Reload {
         /// The data directory of the server, unless the AWS environment variables name one
         #[arg(long, value_name = "DIR", default_value = "landfall-data")]
@@ -75,6 +81,9 @@ fn check(file: PathBuf, overrides: Vec<String>) -> Result<()> {
     let shown = fs::canonicalize(&file).unwrap_or_else(|_| file.clone());
     // Account and region are only parts of ARNs: whichever they are, the same settings work.
     let scope = Scope { account: AccountId::parse("000000000000")?, region: Region::parse("us-east-1")? };
+    if !file.exists() {
+        bail!("{} is not there: `landfall config init` writes such a file", file.display());
+    }
     let sources =
         SettingsSources { file: Some(file), overrides, ..SettingsSources::defaults(Registrar::Builtin) };
     sources.load(&scope, &PreparedInterceptors::default())?;

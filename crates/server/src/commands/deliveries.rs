@@ -3,19 +3,21 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use landfall_api_server::delivery::{Attempt, Deliveries, Delivery};
 use landfall_model::{CertificateId, DeliveryId, RuleName};
 
 use crate::client::Client;
+use crate::output::print;
 use crate::text::printable;
 
 /// Show what became of the actions of topic rules, and try again what was given up
 ///
-/// What ends well at once leaves nothing here: there are the deliveries that failed at least once, and those that are under
-/// way.
+/// Each action of a rule that matches a message is a delivery. One that ends well at once leaves nothing here: there are those
+/// that failed at least once, and some that are under way. A failure that can pass is tried again, 12 times in all; then the
+/// rule's error action is carried out, or the delivery is a dead letter, which waits to be replayed.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -41,7 +43,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show one delivery with each attempt that failed
+    /// Show one delivery with each attempt that failed, and what it is to do
     Show {
         /// Its id
         #[arg(value_name = "ID")]
@@ -50,13 +52,16 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Try dead letters again
+    /// Try dead letters again, each with as many attempts as a new delivery
+    ///
+    /// What is done is what was to be done then: a rule that was changed since makes no difference.
+    #[command(group = ArgGroup::new("which").args(["ids", "all", "rule", "certificate"]).required(true).multiple(true))]
     Replay {
         /// Their ids
-        #[arg(value_name = "ID", required_unless_present = "all")]
+        #[arg(value_name = "ID", conflicts_with_all = ["all", "rule", "certificate"])]
         ids: Vec<DeliveryId>,
-        /// Every dead letter, or every one that the filter lets through
-        #[arg(long, conflicts_with = "ids")]
+        /// Every dead letter, unless --rule or --certificate say which
+        #[arg(long)]
         all: bool,
         #[command(flatten)]
         filter: Filter,
@@ -81,12 +86,18 @@ enum Status {
     Delivered,
     /// They were given up, and the error action was carried out
     ErrorAction,
-    /// They were given up, and the error action too
+    /// They were given up: there is no error action, or it is one. These can be replayed
     Dead,
 }
 
 /// How many deliveries are asked for at once.
 const PAGE: u32 = 1_000;
+
+/// How many characters of a problem a list shows; all of it is shown with the delivery.
+const LISTED_PROBLEM_CHARS_MAX: usize = 80;
+
+/// What is said when there are deliveries, perhaps, but none that were asked for.
+const NONE_OF_THESE: &str = "no such deliveries";
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let client = Client::find(&arguments.data)?;
@@ -94,32 +105,36 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::List { filter, status, limit, json } => {
             let mut page = deliveries(&client, &filter.query(status), limit, "descending", None)?;
             page.deliveries.reverse();
-            if json {
-                println!("{:#}", serde_json::to_value(&page.deliveries)?);
-            } else {
-                println!("{}", table(&page.deliveries));
-            }
+            let is_everything = status.is_none() && filter.is_empty();
+            let text = match (json, page.deliveries.is_empty()) {
+                (true, _) => format!("{:#}", serde_json::to_value(&page.deliveries)?),
+                (false, true) if !is_everything => NONE_OF_THESE.to_owned(),
+                (false, _) => table(&page.deliveries),
+            };
+            print(&format!("{text}\n"))?;
         }
         Command::Show { id, json } => {
             let answer = client.call("landfall", "GET", &format!("/landfall/v1/deliveries/{id}"), None)?;
-            if json {
-                println!("{answer:#}");
+            let text = if json {
+                format!("{answer:#}\n")
             } else {
                 let delivery =
                     serde_json::from_value(answer).context("the server's answer is not understood")?;
-                print!("{}", as_text(&delivery)?);
-            }
+                as_text(&delivery)?
+            };
+            print(&text)?;
         }
-        Command::Replay { ids, all, filter } => return replay(&client, ids, all, &filter),
+        Command::Replay { ids, all: _, filter } => return replay(&client, &ids, &filter),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Has each delivery tried again. One that is no dead letter any more does not keep the others.
-fn replay(client: &Client, ids: Vec<DeliveryId>, all: bool, filter: &Filter) -> Result<ExitCode> {
-    let ids: Vec<String> = match all {
-        false => ids.iter().map(ToString::to_string).collect(),
-        true => every_dead_letter(client, filter)?,
+/// Has each delivery tried again, or every dead letter of the filter if none is named. One that is no dead letter any more does
+/// not keep the others.
+fn replay(client: &Client, ids: &[DeliveryId], filter: &Filter) -> Result<ExitCode> {
+    let ids: Vec<String> = match ids {
+        [] => every_dead_letter(client, filter)?,
+        ids => ids.iter().map(ToString::to_string).collect(),
     };
     let bar = if io::stderr().is_terminal() { progress(ids.len()) } else { ProgressBar::hidden() };
     let mut faults = Vec::new();
@@ -132,7 +147,7 @@ fn replay(client: &Client, ids: Vec<DeliveryId>, all: bool, filter: &Filter) -> 
         bar.inc(1);
     }
     bar.finish_and_clear();
-    println!("{} of {} deliveries are tried again", ids.len() - faults.len(), ids.len());
+    print(&format!("{} of {} deliveries are tried again\n", ids.len() - faults.len(), ids.len()))?;
     let mut errors = io::stderr().lock();
     for fault in &faults {
         writeln!(errors, "{}", printable(fault))?;
@@ -176,6 +191,12 @@ fn progress(length: usize) -> ProgressBar {
 }
 
 impl Filter {
+    /// Whether it lets everything through.
+    fn is_empty(&self) -> bool {
+        let Self { rule, certificate } = self;
+        rule.is_none() && certificate.is_none()
+    }
+
     /// As it is asked for, behind other parameters. No value needs escapes.
     fn query(&self, status: Option<Status>) -> String {
         let parameter = |name: &str, value: Option<String>| {
@@ -198,9 +219,9 @@ impl Status {
     }
 }
 
-fn table(deliveries: &[Delivery]) -> String {
+pub(super) fn table(deliveries: &[Delivery]) -> String {
     if deliveries.is_empty() {
-        return "no deliveries: every action ended well at once".to_owned();
+        return "no deliveries: no action of a rule has failed".to_owned();
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -217,10 +238,18 @@ fn table(deliveries: &[Delivery]) -> String {
             status.clone(),
             attempts_failed.to_string(),
             since,
-            printable(problem),
+            shortened(&printable(problem)),
         ]);
     }
     table.trim_fmt()
+}
+
+/// The start of a text for a list.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LISTED_PROBLEM_CHARS_MAX) {
+        Some((end, _)) => text.get(..end).unwrap_or(text).to_owned() + "…",
+        None => text.to_owned(),
+    }
 }
 
 /// What the action does, by AWS's name of it.
@@ -304,6 +333,13 @@ mod tests {
         insta::assert_snapshot!("shown", as_text(&delivery()).unwrap());
         insta::assert_snapshot!("listed", table(&[delivery()]));
         insta::assert_snapshot!("none", table(&[]));
+    }
+
+    #[test]
+    fn a_list_shows_the_start_of_a_long_problem() {
+        let long = "é".repeat(LISTED_PROBLEM_CHARS_MAX);
+        assert_eq!(shortened(&long), long);
+        assert_eq!(shortened(&format!("{long}a")), format!("{long}…"));
     }
 
     #[test]

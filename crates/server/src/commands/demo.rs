@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Config;
-use crate::client::Client;
+use crate::client::{Client, encoded};
 use crate::commands::ca::{CaFiles, create_ca, register_ca};
 use crate::commands::simulate::{run_fleet, usual_fleet};
 use crate::fleet_view::table;
@@ -25,7 +25,8 @@ use crate::settings::SettingsSources;
 /// Show the main job: a server, a CA, and 50 devices that register themselves by connecting
 ///
 /// Everything is in a fresh directory, on free ports of this machine's loopback address; no network and no other program is
-/// needed. The server keeps running until Ctrl-C, so that you can look around.
+/// needed. One device in five is a Greengrass core, which gets a group that is ready to deploy. The server keeps running until
+/// Ctrl-C, so that you can look around.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// How many devices
@@ -41,6 +42,11 @@ pub(crate) struct Arguments {
 
 /// One in so many devices is a Greengrass core.
 const GREENGRASS_EVERY: usize = 5;
+
+/// The service that requests about Greengrass are signed for.
+const GREENGRASS: &str = "greengrass";
+
+const GROUPS: &str = "/greengrass/groups";
 
 /// How many of the things are shown.
 const SHOWN: u32 = 3;
@@ -100,10 +106,11 @@ async fn demo(arguments: &Arguments, folder: &Path, shutdown: &CancellationToken
     fleet.profile = Profile::Universal { device_types, publish: Publish::OneMessage };
     let report = run_fleet(fleet, false, shutdown).await?;
 
-    let things = tokio::task::spawn_blocking(move || {
-        client.call("iot", "GET", &format!("/things?maxResults={SHOWN}"), None)
+    let shown = tokio::task::spawn_blocking(move || -> Result<_> {
+        let things = client.call("iot", "GET", &format!("/things?maxResults={SHOWN}"), None)?;
+        Ok(format!("{}{}", show_things(&things), show_groups(&client)?))
     });
-    println!("{}", show_things(&things.await??));
+    println!("{}", shown.await??);
     show_end(arguments, &data, &report);
     if !arguments.exit {
         shutdown.cancelled().await;
@@ -118,6 +125,7 @@ fn show_end(arguments: &Arguments, data: &Path, report: &FleetReport) {
         println!("  eval \"$({} env --data {})\"", program(), data.display());
         println!("  aws iot list-things");
         println!("  aws iot list-certificates");
+        println!("  aws greengrass list-groups");
         println!("The server runs until Ctrl-C.\n");
     }
     println!("{}", table(report));
@@ -137,6 +145,49 @@ fn show_things(answer: &Value) -> String {
         text.push_str(&format!("    {}\n", shown.join("  ")));
     }
     text
+}
+
+/// What the Greengrass cores have beyond other devices: how many groups, and one of them with what it is made of.
+fn show_groups(client: &Client) -> Result<String> {
+    let (mut groups, mut page) = (0, client.call(GREENGRASS, "GET", GROUPS, None)?);
+    let Some(group) = page.pointer("/Groups/0").cloned() else { return Ok(String::new()) };
+    loop {
+        groups += page.get("Groups").and_then(Value::as_array).map_or(0, Vec::len);
+        let Some(token) = page.get("NextToken").and_then(Value::as_str) else { break };
+        page = client.call(GREENGRASS, "GET", &format!("{GROUPS}?NextToken={}", encoded(token)), None)?;
+    }
+    let version = of_version(client, &group, "/LatestVersionArn")?;
+    let core = of_version(client, &version, "/Definition/CoreDefinitionVersionArn")?;
+    let logger = of_version(client, &version, "/Definition/LoggerDefinitionVersionArn")?;
+    let thing = text_at(&core, "/Definition/Cores/0/ThingArn")?;
+    let thing = thing.split_once(":thing/").map_or(thing, |(_, name)| name);
+    let loggers = logger.pointer("/Definition/Loggers").and_then(Value::as_array);
+    let loggers = loggers.into_iter().flatten().map(|logger| {
+        let member = |name: &str| logger.get(name).and_then(Value::as_str).unwrap_or("-");
+        format!("{} to {}", member("Component"), member("Type"))
+    });
+    Ok(format!(
+        "\nEach Greengrass core has a group of its own, ready to deploy: {groups} groups, as `aws greengrass list-groups` shows \
+         them. One of them:\n  {}  id {}\n    core {thing}\n    logs {}\n",
+        text_at(&group, "/Name")?,
+        text_at(&group, "/Id")?,
+        loggers.collect::<Vec<_>>().join(", "),
+    ))
+}
+
+/// The version of a Greengrass resource that an answer names by its ARN.
+fn of_version(client: &Client, answer: &Value, pointer: &str) -> Result<Value> {
+    let arn = text_at(answer, pointer)?;
+    // What follows the account in the ARN is also the path of the request.
+    let path = arn.split(':').nth(5).with_context(|| format!("{arn} is not an ARN"))?;
+    client.call(GREENGRASS, "GET", path, None)
+}
+
+fn text_at<'v>(answer: &'v Value, pointer: &str) -> Result<&'v str> {
+    answer
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .with_context(|| format!("the server's answer has no {pointer}"))
 }
 
 fn config(data: &Path) -> Result<Config> {

@@ -3,6 +3,7 @@ mod csv;
 mod maker;
 mod output;
 mod progress;
+mod server_ca;
 mod subject_file;
 
 use std::fs;
@@ -24,9 +25,11 @@ use self::batch::{Batch, Common};
 use self::maker::{Device, Maker};
 use self::output::{DeviceFiles, Durability, Existing, FileName, Writer};
 use self::progress::MakingView;
+use self::server_ca::ServerCa;
 use self::subject_file::subject_from_toml;
 use crate::clock::SystemClock;
 use crate::commands::ca::CaFiles;
+use crate::text::date;
 
 /// The most bytes of a file with a subject or a certificate request.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -41,7 +44,8 @@ Examples:
       --subject 'CN=thing-1,serialNumber=1,title=iot,generationQualifier=smart-sensor'
 
   As the Universal JITR block's create-device-certificate.sh makes it:
-    landfall device create -o openssl-device.conf --key-type rsa2048 --x509-version 1
+    landfall device create -o openssl-device.conf -r aws-root-cert.pem \\
+      --key-type rsa2048 --x509-version 1
 
   A certificate for a key that never leaves its device:
     landfall device create --csr sensor.csr --name sensor
@@ -101,6 +105,12 @@ struct Create {
     /// The name with which the files begin
     #[arg(long, value_name = "NAME", default_value = "device-certificate")]
     name: String,
+    /// Write the CA certificate by which the device trusts the server into this file, unless it is there already
+    #[arg(long, short = 'r', value_name = "FILE")]
+    root_certificate: Option<PathBuf>,
+    /// The data directory of the server that has it
+    #[arg(long, value_name = "DIR", default_value = "landfall-data", requires = "root_certificate")]
+    data: PathBuf,
     /// Replace files that are there already; a key that is replaced is lost
     #[arg(long)]
     force: bool,
@@ -171,9 +181,20 @@ fn run_create(create: Create) -> Result<ExitCode> {
     let maker = create.maker(now)?;
     let common = create.common()?;
     let request = create.whose.csr.as_deref().map(read_request).transpose()?;
+    let server_ca = create.root_certificate.as_deref().map(|path| ServerCa::find(&create.data, path));
+    let server_ca = server_ca.transpose()?;
+    if let Some(server_ca) = &server_ca {
+        server_ca.check(&maker.writer)?;
+    }
     match (&create.whose.csv, request) {
         (Some(csv), _) => make_many(&create, csv, &maker, &common, now)?,
         (None, request) => make_one(&create, &maker, common, request)?,
+    }
+    if let Some(server_ca) = &server_ca {
+        server_ca.write(&maker.writer)?;
+        if !create.json {
+            println!("the device trusts the server by {}", server_ca.path().display());
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -197,7 +218,7 @@ fn make_one(
     };
     maker.writer.finish(&create.out)?;
     if create.json {
-        println!("{}", serde_json::to_string_pretty(&json_of_one(maker, &certificate, &files))?);
+        println!("{}", serde_json::to_string_pretty(&json_of_one(create, maker, &certificate, &files))?);
         return Ok(());
     }
     println!("made certificate {} ({})", certificate.id(), certificate.subject());
@@ -339,9 +360,18 @@ fn read_text(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(cannot)
 }
 
-fn json_of_one(maker: &Maker, certificate: &ParsedCertificate, files: &DeviceFiles) -> Value {
-    let files: Map<_, _> =
-        files.all().map(|(what, path)| (what.to_owned(), json!(path.to_string_lossy()))).collect();
+fn json_of_one(
+    create: &Create,
+    maker: &Maker,
+    certificate: &ParsedCertificate,
+    files: &DeviceFiles,
+) -> Value {
+    let server_ca = create.root_certificate.as_deref().map(|path| ("rootCertificate", path));
+    let files: Map<_, _> = files
+        .all()
+        .chain(server_ca)
+        .map(|(what, path)| (what.to_owned(), json!(path.to_string_lossy())))
+        .collect();
     let validity = certificate.validity();
     json!({
         "certificateId": certificate.id().to_string(),
@@ -373,11 +403,4 @@ fn number(version: CertificateVersion) -> u8 {
         CertificateVersion::V1 => 1,
         CertificateVersion::V3 => 3,
     }
-}
-
-/// A moment as people and programs read it, as `2027-01-31T12:00:00Z`.
-fn date(moment: UnixTime) -> String {
-    // A moment that no calendar has is shown as the number that it is.
-    jiff::Timestamp::from_second(moment.as_secs())
-        .map_or_else(|_| moment.to_string(), |date| date.to_string())
 }

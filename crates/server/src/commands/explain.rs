@@ -1,224 +1,160 @@
-use std::fmt::Write as _;
+mod certificates;
+mod decision;
+mod difference;
+mod presented;
+mod registration;
+mod server;
+
+use std::convert::Infallible;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use landfall_api_server::explanation::{
-    ClientIdSource, ExplainRequest, ExplainResponse, ExplainedAction, ExplainedAnswer, Nearest, Statement,
-    VariableValue,
-};
-use landfall_model::CertificateId;
-use serde_json::Value;
+use landfall_model::{CaCertificateId, Clock as _};
 
-use crate::client::Client;
-use crate::text::printable;
+use self::decision::Question;
+use self::difference::Comparison;
+use self::registration::Registration;
+use crate::clock::SystemClock;
 
-/// Tell why a device may or may not do something
+const EXAMPLES: &str = "\
+Examples:
+  What becomes of a device with this certificate, if it comes to the server of ./landfall-data:
+    landfall explain device.crt
+
+  The same without a server, under settings that are to be tried:
+    landfall explain device.crt --ca root-ca-certs/ca-certificate.pem --settings registrar.toml
+
+  Whom other settings name, group or refuse differently:
+    landfall explain --diff registrar.toml new.toml fleet/
+    landfall explain --diff registrar.toml new.toml --fleet
+
+  Why a registered device may not publish:
+    landfall explain --certificate ID --publish device/thing-1/state
+
+Exit codes:
+  FILE           0: would be registered, or is; 1: would be refused; 2: cannot be said
+  --diff         0: nobody; 1: somebody; 2: cannot be said
+  --certificate  0: it may; 1: it may not; 2: cannot be said";
+
+/// Tell what becomes of a device, or what other settings change, or why a device may not do something
 ///
-/// A running server answers, with the values of the device's connection if it is connected. The exit code is 0 when it may, 1
-/// when it may not, and 2 when that cannot be said.
+/// Of a certificate in a FILE: whether its device would be registered and everything that would be made, or the rule that
+/// refuses it. Of settings: whom they treat differently. Of a registered certificate: what its policies let it do. Nothing is
+/// changed, and no interceptor is asked.
 #[derive(Args)]
-#[command(group(clap::ArgGroup::new("action").required(true)))]
+#[command(
+    after_long_help = EXAMPLES,
+    group(clap::ArgGroup::new("what").required(true).args(["files", "certificate", "fleet"]))
+)]
 pub(crate) struct Arguments {
-    /// The id of the device's certificate
-    #[arg(long, value_name = "ID", value_parser = parse_id)]
-    certificate: CertificateId,
-    /// May it connect as this client?
-    #[arg(long, value_name = "CLIENT", group = "action", conflicts_with = "client_id")]
-    connect: Option<String>,
-    /// May it publish on this topic?
-    #[arg(long, value_name = "TOPIC", group = "action")]
-    publish: Option<String>,
-    /// May it subscribe with this topic filter?
-    #[arg(long, value_name = "FILTER", group = "action")]
-    subscribe: Option<String>,
-    /// Does it receive messages of this topic?
-    #[arg(long, value_name = "TOPIC", group = "action")]
-    receive: Option<String>,
-    /// As which client [default: the one that it is connected as, or else the name of its thing]
-    #[arg(long, value_name = "CLIENT")]
-    client_id: Option<String>,
+    /// The certificate of a device, in PEM or DER, with its CAs' behind it or alone; with --diff any number of these, and of
+    /// folders
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The CA certificate that counts as the registered one: its file, for which no server is asked, or its id [default: those
+    /// that the server has registered]
+    #[arg(long, value_name = "FILE|ID", conflicts_with = "certificate")]
+    ca: Option<CaArgument>,
+    /// The settings of the registrar [default: those of the server, if it is one of this machine]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["certificate", "diff"])]
+    settings: Option<PathBuf>,
+    /// Set a parameter over what the file says, as `landfall serve` takes it
+    #[arg(long = "set", value_name = "[CA.ID.]NAME=VALUE", conflicts_with_all = ["certificate", "diff"])]
+    overrides: Vec<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
     /// The data directory of the server, unless the AWS environment variables name one
     #[arg(long, value_name = "DIR", default_value = "landfall-data")]
     data: PathBuf,
+    /// Whom do the settings of the second file treat differently than those of the first?
+    #[arg(
+        long,
+        num_args = 2,
+        value_names = ["OLD", "NEW"],
+        conflicts_with = "certificate",
+        help_heading = "What do other settings change?"
+    )]
+    diff: Vec<PathBuf>,
+    /// Of all certificates of the server
+    #[arg(long, requires = "diff", help_heading = "What do other settings change?")]
+    fleet: bool,
+    #[command(flatten)]
+    question: Question,
 }
 
-/// What the command came to when nobody can say whether the device may.
+/// A CA certificate as it is named on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum CaArgument {
+    /// By its id.
+    Id(CaCertificateId),
+    /// By its file.
+    File(PathBuf),
+}
+
+/// What the command came to when nobody can say.
 pub(crate) const UNKNOWN: u8 = 2;
 
-const DENIED: u8 = 1;
-
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let (response, answer) = ask(&Client::find(&arguments.data)?, arguments)?;
-    if arguments.json {
-        println!("{answer:#}");
-    } else {
-        print!("{}", as_text(&response));
+    let Arguments { files, ca, settings, overrides, json, data, diff, fleet: _, question } = arguments;
+    if let Some(certificate) = question.certificate {
+        return decision::run(certificate, question, data, *json);
     }
-    Ok(match response.decision {
-        ExplainedAnswer::Allowed => ExitCode::SUCCESS,
-        ExplainedAnswer::ExplicitDeny | ExplainedAnswer::ImplicitDeny | ExplainedAnswer::Refused => {
-            ExitCode::from(DENIED)
+    match (diff.as_slice(), files.as_slice()) {
+        ([old, new], _) => {
+            let comparison = Comparison { old, new, files, ca: ca.as_ref(), data };
+            difference::run(&comparison, *json)
         }
-    })
-}
-
-fn parse_id(text: &str) -> Result<CertificateId, String> {
-    text.parse().map_err(|problem| format!("{problem}; `aws iot list-certificates` lists them"))
-}
-
-/// The server's answer, understood and as it came.
-fn ask(client: &Client, arguments: &Arguments) -> Result<(ExplainResponse, Value)> {
-    let Arguments { certificate, connect, publish, subscribe, receive, client_id, .. } = arguments;
-    let asked = [
-        (ExplainedAction::Connect, connect),
-        (ExplainedAction::Publish, publish),
-        (ExplainedAction::Subscribe, subscribe),
-        (ExplainedAction::Receive, receive),
-    ];
-    let mut asked = asked.into_iter().filter_map(|(action, resource)| Some((action, resource.clone()?)));
-    let (action, resource) = asked.next().context("nothing is asked")?;
-    let request = ExplainRequest { action, resource, client_id: client_id.clone() };
-    let target = format!("/landfall/v1/certificates/{certificate}/explain");
-    let answer = client.call("landfall", "POST", &target, Some(&serde_json::to_value(request)?))?;
-    let response = serde_json::from_value(answer.clone()).context("the server's answer is not understood")?;
-    Ok((response, answer))
-}
-
-fn as_text(response: &ExplainResponse) -> String {
-    let mut lines =
-        vec![format!("{}: {} on {}", word(response.decision), response.action, response.resource)];
-    lines.push(format!("  {}", about(response)));
-    if let Some(refusal) = &response.refusal {
-        lines.push(format!("  refused, whatever its policies say: {refusal}"));
-    }
-    for (verb, statements) in [("denied", &response.denied_by), ("allowed", &response.allowed_by)] {
-        lines.extend(statements.iter().map(|statement| format!("  {verb} by {}", statement_text(statement))));
-    }
-    match (&*response.policies, &*response.denied_by, &*response.allowed_by) {
-        ([], ..) => lines.push("  no policy is attached".to_owned()),
-        (policies, [], []) => lines.push(format!("  no statement allows it; asked: {}", policies.join(", "))),
-        _ => {}
-    }
-    if let Some(Nearest { statement, misses }) = &response.nearest {
-        lines.push(format!("  nearest: {}", statement_text(statement)));
-        lines.extend(misses.iter().map(|miss| format!("    {}", miss.reason)));
-    }
-    if response.variables.iter().any(|variable| variable.unknown) {
-        lines.push("  with what is unknown below, the answer may be another once it is connected".to_owned());
-    }
-    if !response.variables.is_empty() {
-        lines.push("variables:".to_owned());
-    }
-    lines.extend(response.variables.iter().map(variable_text));
-    let mut text = String::new();
-    for line in lines {
-        // Writing to a text cannot fail.
-        let _ = writeln!(text, "{}", printable(&line));
-    }
-    text
-}
-
-fn word(decision: ExplainedAnswer) -> &'static str {
-    match decision {
-        ExplainedAnswer::Allowed => "allowed",
-        ExplainedAnswer::ExplicitDeny | ExplainedAnswer::ImplicitDeny | ExplainedAnswer::Refused => "denied",
-    }
-}
-
-/// Who was asked about, and whether it is there.
-fn about(response: &ExplainResponse) -> String {
-    let ExplainResponse { certificate_id, client_id, client_id_source, connected, .. } = response;
-    let source = match client_id_source {
-        ClientIdSource::Given => "",
-        ClientIdSource::Connection => ", as which it is connected",
-        ClientIdSource::Thing => ", the name of its thing",
-    };
-    let connection = match (connected, client_id_source) {
-        (true, ClientIdSource::Connection) => "",
-        (true, ClientIdSource::Given | ClientIdSource::Thing) => "; it is connected now",
-        (false, _) => "; it is not connected now",
-    };
-    format!("certificate {certificate_id} as client {client_id}{source}{connection}")
-}
-
-fn statement_text(statement: &Statement) -> String {
-    let Statement { policy, statement, sid, line } = statement;
-    let sid = sid.as_ref().map(|sid| format!(" ({sid:?})")).unwrap_or_default();
-    format!("statement {statement}{sid} of policy {policy}, line {line}")
-}
-
-fn variable_text(variable: &VariableValue) -> String {
-    let VariableValue { name, values, origin, unknown, kept_out } = variable;
-    let value = match &**values {
-        [] if *unknown => {
-            return format!("  {name} is unknown: it comes from {origin}, and there is none now");
+        (_, [file]) => {
+            let registration =
+                Registration { file, ca: ca.as_ref(), settings: settings.as_deref(), overrides, data };
+            registration::run(&registration, SystemClock.now(), *json)
         }
-        [] => " has no value".to_owned(),
-        [one] => format!(" = {one:?}"),
-        many => format!(" = {many:?}"),
-    };
-    let kept_out = match kept_out {
-        true => ", not put in where it would allow: it is empty, too long or has one of * $ + ? #",
-        false => "",
-    };
-    format!("  {name}{value} (from {origin}{kept_out})")
+        (_, files) => {
+            bail!("{} files are named; one is explained at a time, and --diff takes many", files.len())
+        }
+    }
+}
+
+/// Prints a text. Whoever has read enough of it may go.
+fn show(text: &str) -> Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to the standard output"),
+    }
+}
+
+impl FromStr for CaArgument {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.parse().map_or_else(|_| Self::File(PathBuf::from(text)), Self::Id))
+    }
 }
 
 #[cfg(test)]
+mod forge;
+
+#[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use landfall_model::{UnixTime, Validity};
+
+    /// When the tests of this folder play: 2026-06-01T00:00:00Z.
+    pub(super) const NOW: UnixTime = UnixTime::from_secs(1_780_272_000);
+
+    /// From when to when CA certificates of these tests are valid.
+    pub(super) const VALIDITY: Validity = Validity {
+        not_before: UnixTime::from_secs(1_767_225_600),
+        not_after: UnixTime::from_secs(1_893_456_000),
+    };
 
     use clap::Parser;
-    use landfall_api_server::THING_TYPE_DELETION_DELAY_DEFAULT;
-    use landfall_model::{AccountId, Clock as _, Region, Scope};
-    use landfall_pki::{
-        CertificateVersion, DeviceRequest, Issuer, KeyKind, KeyPair, Subject, validity_of_days,
-    };
-    use landfall_registration::{InactiveCaDevices, Registrar};
-    use serde_json::json;
 
     use super::*;
-    use crate::app::Config;
-    use crate::clock::SystemClock;
-    use crate::settings::SettingsSources;
-
-    /// What the device of the tests has.
-    const POLICY: &str = r#"{
-  "Version": "2012-10-17",
-  "Statement": [
-    {
-      "Sid": "Pumps",
-      "Effect": "Allow",
-      "Action": "iot:Connect",
-      "Resource": "arn:aws:iot:us-east-1:000000000000:client/${iot:Certificate.Subject.CommonName}"
-    },
-    {
-      "Effect": "Allow",
-      "Action": ["iot:Publish", "iot:Receive"],
-      "Resource": [
-        "arn:aws:iot:us-east-1:000000000000:topic/plant/*",
-        "arn:aws:iot:us-east-1:000000000000:topic/thing/${iot:Connection.Thing.ThingName}/state"
-      ]
-    },
-    {
-      "Sid": "NoSecrets",
-      "Effect": "Deny",
-      "Action": "iot:Publish",
-      "Resource": "arn:aws:iot:us-east-1:000000000000:topic/plant/*/secret"
-    },
-    {
-      "Effect": "Deny",
-      "Action": "iot:Connect",
-      "Resource": "*",
-      "Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}
-    }
-  ]
-}"#;
 
     #[derive(Parser)]
     struct Line {
@@ -226,103 +162,51 @@ mod tests {
         arguments: Arguments,
     }
 
-    fn parse(line: &[&str]) -> Result<Arguments, clap::Error> {
-        Line::try_parse_from([&["explain"], line].concat()).map(|line| line.arguments)
-    }
-
-    fn config(data: PathBuf) -> Config {
-        let any_port = ([127, 0, 0, 1], 0).into();
-        Config {
-            data,
-            mqtt_listen: any_port,
-            http_listen: any_port,
-            hostname: "localhost".to_owned(),
-            scope: Scope {
-                account: AccountId::parse("000000000000").unwrap(),
-                region: Region::parse("us-east-1").unwrap(),
-            },
-            settings: SettingsSources::defaults(Registrar::Builtin),
-            inactive_ca_devices: InactiveCaDevices::Stay,
-            policy_reasons: false,
-            certificate: None,
-            thing_type_deletion_delay: THING_TYPE_DELETION_DELAY_DEFAULT,
-            aws_endpoint_url: None,
-            no_functions: true,
-            insecure_api: false,
+    #[test]
+    fn one_question_is_asked_at_a_time() {
+        let id = "0".repeat(64);
+        for (line, is_right) in [
+            (&["a.crt"][..], true),
+            (&["a.crt", "--ca", "ca.pem", "--settings", "s.toml", "--set", "A=b", "--json"], true),
+            (&["--diff", "old.toml", "new.toml", "a.crt", "folder"], true),
+            (&["--diff", "old.toml", "new.toml", "--fleet"], true),
+            (&["--diff", "old.toml", "new.toml"], false),
+            (&["--diff", "old.toml"], false),
+            (&["--diff", "old.toml", "new.toml", "a.crt", "--fleet"], false),
+            (&["--diff", "old.toml", "new.toml", "a.crt", "--settings", "s.toml"], false),
+            (&["--fleet"], false),
+            (&["a.crt", "--certificate", &id, "--connect", "a"], false),
+            (&["--certificate", &id, "--connect", "a", "--ca", "ca.pem"], false),
+            (&["--certificate", &id, "--connect", "a", "--set", "A=b"], false),
+            (&["a.crt", "--connect", "a"], false),
+            (&["a.crt", "--client-id", "a"], false),
+            (&["--ca", "ca.pem"], false),
+            (&[], false),
+        ] {
+            let parsed = Line::try_parse_from([&["explain"], line].concat());
+            assert_eq!(parsed.is_ok(), is_right, "{line:?}");
         }
-    }
-
-    /// Registers a certificate that has the policy. Its id.
-    fn register_device(client: &Client) -> String {
-        let validity = validity_of_days(SystemClock.now(), 1);
-        let key = || KeyPair::generate(KeyKind::P256).unwrap();
-        let ca = Issuer::self_signed(&Subject::common_name("root").unwrap(), key(), validity).unwrap();
-        let device_key = key();
-        let request = DeviceRequest {
-            subject: &Subject::common_name("pump-1").unwrap(),
-            public_key: device_key.public_key(),
-            validity,
-            version: CertificateVersion::V3,
-        };
-        let pem = ca.sign_device(&request).unwrap().to_pem();
-        let call = |method: &str, target: &str, body: &Value| {
-            client.call("iot", method, target, Some(body)).unwrap()
-        };
-        let registered =
-            call("POST", "/certificate/register-no-ca", &json!({"certificatePem": pem, "status": "ACTIVE"}));
-        call("POST", "/policies/pumps", &json!({"policyDocument": POLICY}));
-        call("PUT", "/target-policies/pumps", &json!({"target": registered["certificateArn"]}));
-        registered["certificateId"].as_str().unwrap().to_owned()
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn decisions_are_explained_to_people() {
-        let directory = tempfile::tempdir().unwrap();
-        let running = config(directory.path().join("data")).build().await.unwrap().spawn().unwrap();
-        let info = running.info().clone();
-        let asked = tokio::task::spawn_blocking(move || {
-            let client = Client::of(&info).unwrap();
-            let id = register_device(&client);
-            let explain = |line: &[&str]| {
-                let arguments = parse(&[&["--certificate", &id], line].concat()).unwrap();
-                let (response, answer) = ask(&client, &arguments).unwrap();
-                (as_text(&response).replace(&id, "<id>"), answer)
-            };
-            for (name, line) in [
-                ("allowed", &["--connect", "pump-1"][..]),
-                ("denied_by_a_statement", &["--publish", "plant/7/secret", "--client-id", "pump-1"]),
-                ("denied_by_absence", &["--subscribe", "plant/#", "--client-id", "pump-1"]),
-                ("denied_by_a_variable_without_value", &["--receive", "thing/x/state", "--client-id", "x"]),
-            ] {
-                insta::assert_snapshot!(name, explain(line).0);
-            }
-            let (_, mut answer) = explain(&["--publish", "thing/x/state", "--client-id", "x"]);
-            answer["certificateId"] = json!("<id>");
-            insta::assert_json_snapshot!("as_json", answer);
-            let target = format!("/certificates/{id}?newStatus=REVOKED");
-            client.call("iot", "PUT", &target, None).unwrap();
-            insta::assert_snapshot!("refused", explain(&["--connect", "pump-1"]).0);
-            let unknown = parse(&["--certificate", &"0".repeat(64), "--connect", "pump-1"]).unwrap();
-            let error = ask(&client, &unknown).unwrap_err().to_string();
-            assert!(error.starts_with("ResourceNotFoundException"), "{error}");
-        });
-        asked.await.unwrap();
-        running.drain(Duration::from_secs(10)).await;
+        let two = Line::try_parse_from(["explain", "a.crt", "b.crt"]).unwrap();
+        let problem = run(&two.arguments).unwrap_err().to_string();
+        assert_eq!(problem, "2 files are named; one is explained at a time, and --diff takes many");
     }
 
     #[test]
-    fn one_thing_is_asked_of_one_certificate() {
-        let id = "0".repeat(64);
-        for (line, is_right) in [
-            (&["--certificate", &*id, "--connect", "a"][..], true),
-            (&["--certificate", &*id, "--publish", "a", "--client-id", "b"], true),
-            (&["--certificate", &*id], false),
-            (&["--connect", "a"], false),
-            (&["--certificate", "x", "--connect", "a"], false),
-            (&["--certificate", &*id, "--connect", "a", "--publish", "b"], false),
-            (&["--certificate", &*id, "--connect", "a", "--client-id", "b"], false),
+    fn a_ca_certificate_is_named_by_its_id_or_its_file() {
+        let id = "ab".repeat(32);
+        for (text, expected) in [
+            (&*id, CaArgument::Id(id.parse().unwrap())),
+            ("ca.pem", CaArgument::File(PathBuf::from("ca.pem"))),
+            ("abab", CaArgument::File(PathBuf::from("abab"))),
         ] {
-            assert_eq!(parse(line).is_ok(), is_right, "{line:?}");
+            assert_eq!(text.parse(), Ok(expected));
         }
+    }
+
+    #[test]
+    fn the_help_tells_the_three_questions_apart() {
+        use clap::CommandFactory as _;
+
+        insta::assert_snapshot!("help", Line::command().term_width(100).render_long_help());
     }
 }

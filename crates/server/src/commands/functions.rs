@@ -1,5 +1,4 @@
 use std::ffi::OsString;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,8 +9,12 @@ use landfall_functions::setup::{self, SetUp, SetupError};
 use landfall_model::FunctionName;
 
 use crate::client::Client;
+use crate::output::print;
 
 /// Prepare the machine for functions, and read what they log
+///
+/// Functions are made and invoked by the AWS CLI or any SDK of AWS, as `aws lambda create-function` and `aws lambda invoke`,
+/// and run as processes of the server's machine, by its user.
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -22,22 +25,26 @@ pub(crate) struct Arguments {
 enum Command {
     /// Install what functions find without bringing it: boto3 for Python, the AWS SDK for Node.js
     ///
-    /// It needs no server. It uses the network once; running functions never does. What the machine has no interpreter for is
-    /// left out, unless it is asked for.
+    /// Python functions need it; Node.js functions that bring their packages, and those of `provided` runtimes, do not. It needs
+    /// Python 3.10 or later with venv, Node.js 18 or later with npm; what the machine has no interpreter for is left out, unless
+    /// it is asked for. It needs no server, and can run beside one. It uses the network once; running functions never does.
     Setup {
-        /// The data directory of the server that will run the functions
+        /// The data directory of the server that will run the functions; all is put into its folder runtimes
         #[arg(long, value_name = "DIR", default_value = "landfall-data")]
         data: PathBuf,
-        /// Only this runtime
+        /// Only this runtime; it is a failure then if the machine lacks what it needs
         #[arg(long, value_enum)]
         runtime: Option<Runtime>,
     },
     /// Print what a function has logged
+    ///
+    /// Of each invocation there is START, what the function printed, END, and REPORT with its duration, its memory and how it
+    /// failed. The last 10 to 20 MiB are kept.
     Logs {
         /// The function
         #[arg(value_name = "NAME", value_parser = FunctionName::parse)]
         name: FunctionName,
-        /// Go on with what it logs from now on, until Ctrl-C
+        /// Then go on with what it logs from now on, until Ctrl-C
         #[arg(long, short)]
         follow: bool,
         /// The data directory of the server, unless the AWS environment variables name one
@@ -102,7 +109,6 @@ fn set_up(data: &std::path::Path, only: Option<Runtime>) -> Result<ExitCode> {
 }
 
 fn logs(client: &Client, name: &FunctionName, follow: bool) -> Result<ExitCode> {
-    let mut out = io::stdout().lock();
     let mut after = 0;
     loop {
         let wait = if follow { FOLLOW_SECONDS } else { 0 };
@@ -110,9 +116,8 @@ fn logs(client: &Client, name: &FunctionName, follow: bool) -> Result<ExitCode> 
         let answer = client.call("landfall", "GET", &target, None)?;
         let page: FunctionLog =
             serde_json::from_value(answer).context("the server's answer is not understood")?;
-        out.write_all(page.text.as_bytes())?;
-        out.flush()?;
-        if page.text.is_empty() && !follow {
+        let is_read = print(&page.text)?;
+        if !is_read || (page.text.is_empty() && !follow) {
             return Ok(ExitCode::SUCCESS);
         }
         after = page.next;

@@ -151,7 +151,10 @@ async fn reload_until(shutdown: impl Future<Output = ()>, running: &Running) {
         tokio::select! {
             () = &mut shutdown => return,
             _ = hangup.recv() => {
-                if let Err(problem) = running.settings().load() {
+                let settings = running.settings();
+                // It reads files, which may be large.
+                let loaded = tokio::task::spawn_blocking(move || settings.load()).await;
+                if let Err(problem) = loaded.unwrap_or_else(|problem| Err(problem.into())) {
                     error!(problem = format!("{problem:#}"), "settings of the registrar stay as they were");
                 }
             }

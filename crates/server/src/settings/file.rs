@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::interceptor::{self, INTERCEPTORS, InterceptorDraft};
+use super::log_sinks::{self, LOG_SINKS, LogSinksDraft};
 use super::parameter::{Draft, PARAMETERS, Parameter, Written};
 use super::unknown;
 use crate::place::{Fault, Place};
@@ -19,6 +20,8 @@ pub(super) struct Drafts {
     pub(super) default: Section,
     /// For those that have one.
     pub(super) of_cas: BTreeMap<CaCertificateId, Section>,
+    /// Where the registration log goes besides the registry.
+    pub(super) log_sinks: LogSinksDraft,
 }
 
 /// What holds for one CA certificate, or for all.
@@ -49,8 +52,15 @@ pub(super) fn parse(text: &str) -> Result<Drafts, Vec<Fault>> {
     })?;
     let mut reader = Reader { text, faults: Vec::new() };
     let mut drafts = Drafts::default();
-    for (key, value) in root.get_ref().iter().filter(|(key, _)| key.get_ref() != CA) {
+    for (key, value) in root.get_ref().iter().filter(|(key, _)| ![CA, LOG_SINKS].contains(&&**key.get_ref()))
+    {
         reader.read_member(key, value, &mut drafts.default);
+    }
+    if let Some(value) = root.get_ref().get(LOG_SINKS) {
+        match log_sinks::read(text, value) {
+            Ok(log_sinks) => drafts.log_sinks = log_sinks,
+            Err(faults) => reader.faults.extend(faults),
+        }
     }
     // After all of the default, which a section begins with wherever it stands.
     if let Some((key, value)) = root.get_ref().get_key_value(CA) {
@@ -79,6 +89,7 @@ pub(crate) fn commented() -> String {
         let _ = writeln!(text, "#[{}]", parameter.name);
     }
     text.push_str(interceptor::ABOUT);
+    text.push_str(log_sinks::ABOUT);
     text.push_str(TAIL);
     text
 }
@@ -240,7 +251,11 @@ fn written(value: &DeValue<'_>) -> Written {
             let members: Option<Vec<_>> = values.iter().map(member).collect();
             members.map_or(Written::Other("a table of other things than texts"), Written::Table)
         }
-        DeValue::Integer(_) | DeValue::Float(_) => Written::Other("a number"),
+        DeValue::Integer(number) => {
+            let parsed = i64::from_str_radix(number.as_str(), number.radix());
+            parsed.map_or(Written::Other("a number that is out of reach"), Written::Number)
+        }
+        DeValue::Float(_) => Written::Other("a number with a fraction"),
         DeValue::Boolean(_) => Written::Other("true or false"),
         DeValue::Datetime(_) => Written::Other("a date"),
     }

@@ -93,8 +93,8 @@ pub(super) struct Surroundings<'s> {
     pub(super) scope: &'s Scope,
     /// Where relative paths begin.
     pub(super) folder: &'s Path,
-    /// Where interceptors are made ready.
-    pub(super) prepared: &'s PreparedInterceptors,
+    /// Where interceptors are made ready; none leaves them unready, and their files unread.
+    pub(super) prepared: Option<&'s PreparedInterceptors>,
 }
 
 /// Reads `[[Interceptors]]`.
@@ -140,7 +140,7 @@ pub(super) fn prepare(
         let name = &settings.name;
         if **name == *InterceptorSettings::LAMBDA || compiled.iter().any(|known| known.name == *name) {
             faults.push(draft.place_of("Name").fault(anyhow!("there is another interceptor named {name:?}")));
-        } else if let Err(problem) = surroundings.prepared.prepare(&settings) {
+        } else if let Some(Err(problem)) = surroundings.prepared.map(|ready| ready.prepare(&settings)) {
             faults.push(draft.place_of(problem.parameter()).fault(problem));
         } else {
             compiled.push(settings);
@@ -464,6 +464,7 @@ mod tests {
             };
             let loaded = sources.load(&scope, &PreparedInterceptors::default());
             let folder = format!("{}/", self.folder.path().display());
+            let loaded = loaded.map(|loaded| loaded.registrar);
             loaded.map_err(|problem| format!("{problem:#}").replace(&folder, ""))
         }
     }
@@ -522,6 +523,28 @@ mod tests {
             },
         ];
         assert_eq!(found, expected.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_examples_of_the_documentation_can_be_taken_as_they_are() {
+        let case = Case::new();
+        for name in ["devices.txt", "recalled.txt"] {
+            fs::write(case.path(name), "").unwrap();
+        }
+        fs::write(case.path("webhook.secret"), "0123456789abcdef0123456789abcdef\n").unwrap();
+        let documentation = include_str!("../../../../docs/interceptors.md");
+        let examples = documentation.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let faults: Vec<String> = examples
+            .filter_map(|example| {
+                case.load(&example.replace("/usr/local/bin/check-device", "/bin/true"), &[]).err()
+            })
+            .collect();
+        // All but the files that somebody else has to make.
+        let expected = [
+            "registrar.toml:4:9: Files cannot be used: plant-1.crl cannot be read: No such file or directory (os error 2)",
+            "registrar.toml:6:10: CaFile cannot be used: company-ca.pem cannot be read: No such file or directory (os error 2)",
+        ];
+        assert_eq!(faults, expected);
     }
 
     #[test]

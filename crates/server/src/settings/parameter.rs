@@ -1,6 +1,8 @@
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use landfall_registration::{ExistingThing, IllegalCharacters, Registrar, SettingsSource};
+use landfall_registration::{ExistingThing, IllegalCharacters, Registrar, Retries, SettingsSource};
 
 /// What the parameters of one CA certificate say, before they are compiled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +13,8 @@ pub(crate) struct Draft {
     pub(crate) registrar: Option<Registrar>,
     /// How long a first connection waits; what is usual for the registrar if none.
     pub(crate) first_connect_hold: Option<Duration>,
+    /// What becomes of a registration whose interceptors cannot be asked.
+    pub(crate) retries: Retries,
 }
 
 /// One parameter: its name, what it is, and how a draft gets it.
@@ -29,6 +33,7 @@ enum Kind {
     Table(fn(&mut SettingsSource) -> &mut Vec<(String, String)>),
     Word { words: &'static [&'static str], get: fn(&Draft) -> &'static str, set: fn(&mut Draft, &str) },
     Time { get: fn(&Draft) -> Option<Duration>, set: fn(&mut Draft, Duration), example: &'static str },
+    Number { range: RangeInclusive<u32>, get: fn(&Draft) -> u64, set: fn(&mut Draft, u32) },
 }
 
 /// A value as it is written: in the file, on the command line or in the environment.
@@ -40,6 +45,8 @@ pub(crate) enum Written {
     List(Vec<String>),
     /// Texts by their names.
     Table(Vec<(String, String)>),
+    /// A whole number.
+    Number(i64),
     /// Something else; what it is, for people.
     Other(&'static str),
 }
@@ -206,6 +213,42 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         },
     },
     Parameter {
+        name: "CertificateEventQueueVisibilityTimeout",
+        about: &[
+            "How many seconds a registration waits at most until it is tried again, when an interceptor could not say whether",
+            "its device may be registered. It begins with half a second, and each pause is twice as long.",
+        ],
+        kind: Kind::Number {
+            range: 1..=43_200,
+            get: |draft| draft.retries.visibility_timeout.as_secs(),
+            set: |draft, seconds| draft.retries.visibility_timeout = Duration::from_secs(seconds.into()),
+        },
+    },
+    Parameter {
+        name: "MaxReceiveCount",
+        about: &[
+            "How often it is tried. Then it is a dead letter: `landfall registrations retry` tries it again.",
+        ],
+        kind: Kind::Number {
+            range: 1..=1_000,
+            get: |draft| draft.retries.max_receive_count.get().into(),
+            set: |draft, count| {
+                draft.retries.max_receive_count = NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
+            },
+        },
+    },
+    Parameter {
+        name: "DLQRetentionPeriod",
+        about: &[
+            "How many seconds a dead letter is kept. Afterwards the registration begins anew when the device comes.",
+        ],
+        kind: Kind::Number {
+            range: 60..=1_209_600,
+            get: |draft| draft.retries.dlq_retention_period.as_secs(),
+            set: |draft, seconds| draft.retries.dlq_retention_period = Duration::from_secs(seconds.into()),
+        },
+    },
+    Parameter {
         name: "Attributes",
         about: &[
             "Attributes of the thing, each with the template of its value: besides those that the subject's fields make, or in",
@@ -253,6 +296,11 @@ impl Parameter {
                 let time = humantime::parse_duration(&text);
                 set(draft, time.map_err(|problem| format!("{text:?} is no time, as \"2s\": {problem}"))?);
             }
+            (Kind::Number { range, set, .. }, Written::Number(number)) => {
+                let found = u32::try_from(number).ok().filter(|number| range.contains(number));
+                let (min, max) = (range.start(), range.end());
+                set(draft, found.ok_or_else(|| format!("{number} is not from {min} to {max}"))?);
+            }
             (kind, written) => return Err(format!("it must be {}, not {}", kind.wanted(), written.found())),
         }
         Ok(())
@@ -272,6 +320,7 @@ impl Parameter {
                 let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
                 Written::List(parts.map(str::to_owned).collect())
             }
+            Kind::Number { .. } => text.trim().parse().map_or(Written::Other("a text"), Written::Number),
             Kind::Table(_) => Written::Other("a text"),
         }
     }
@@ -287,6 +336,7 @@ impl Parameter {
             }
             Kind::Table(_) => None,
             Kind::Word { get, .. } => Some(get(draft)).filter(|word| !word.is_empty()).map(quoted),
+            Kind::Number { get, .. } => Some(get(draft).to_string()),
             Kind::Time { get, .. } => {
                 get(draft).map(|time| quoted(&humantime::format_duration(time).to_string()))
             }
@@ -301,6 +351,7 @@ impl Parameter {
             Kind::Table(_) => String::new(),
             Kind::Word { words, .. } => quoted(words.first().copied().unwrap_or_default()),
             Kind::Time { example, .. } => quoted(example),
+            Kind::Number { range, .. } => range.start().to_string(),
         }
     }
 }
@@ -313,6 +364,7 @@ impl Kind {
             Self::Table(_) => "a table of texts",
             Self::Word { .. } => "a word in quotation marks",
             Self::Time { .. } => "a time in quotation marks, as \"2s\"",
+            Self::Number { .. } => "a whole number",
         }
     }
 }
@@ -323,6 +375,7 @@ impl Written {
             Self::Text(_) => "a text",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
+            Self::Number(_) => "a number",
             Self::Other(found) => found,
         }
     }

@@ -11,8 +11,9 @@ use crate::client::Client;
 
 /// Create a topic rule from a file
 ///
-/// The file is what `aws iot create-topic-rule --topic-rule-payload` takes. The AWS CLI creates rules as well; this also
-/// takes the rule action `exec`, which is Landfall's own.
+/// The file is what `aws iot create-topic-rule --topic-rule-payload` takes: an object with `sql`, `actions` and, if you like,
+/// `errorAction`. The AWS CLI creates rules as well; this also takes the rule action `exec`, which is Landfall's own. What is
+/// wrong in the file is said with its place, and nothing is created then.
 #[derive(Args)]
 pub(super) struct Create {
     /// The name of the rule
