@@ -143,7 +143,7 @@ fn check_tags(source: &[(String, String)]) -> Result<Vec<(TagKey, Box<str>)>, Se
 }
 
 /// Whether a template makes just its own text, which is some, whatever the certificate is.
-fn is_constant(template: &str) -> bool {
+pub(crate) fn is_constant(template: &str) -> bool {
     // A line's end at the very end is not rendered.
     !template.is_empty() && !template.contains("<%") && !template.ends_with('\n')
 }

@@ -1,15 +1,15 @@
 use std::sync::Arc;
 
 use landfall_model::{
-    AttributeName, FunctionName, InvalidFunctionReference, InvalidName, InvalidRoleArn, InvalidTag, RoleArn,
-    Scope, ThingType,
+    AttributeName, FunctionName, InvalidFunctionReference, InvalidName, InvalidRoleArn, InvalidTag,
+    PolicyName, RoleArn, Scope, ThingName, ThingType, ThingTypeName,
 };
 use landfall_policy::{Finding, MalformedPolicy, PolicyDocument, Rule, lint};
 use serde_json::json;
 use thiserror::Error;
 
 use crate::InterceptorSettings;
-use crate::grouping::Grouping;
+use crate::grouping::{Grouping, is_constant};
 use crate::template::{TemplateProblem, Templates};
 
 /// How the built-in registrar names and provisions devices, ready for use.
@@ -250,6 +250,10 @@ impl Settings {
             illegal_characters,
             interceptor_lambda,
         } = source;
+        check_constant(THING_NAME, thing_name, ThingName::parse)?;
+        check_constant(THING_TYPE_NAME, thing_type_name, ThingTypeName::parse)?;
+        check_constant(DEVICE_POLICY_NAME, device_policy_name, PolicyName::parse)?;
+        check_constant(GREENGRASS_POLICY_NAME, greengrass_policy_name, PolicyName::parse)?;
         let attributes = attribute_settings(attributes)?;
         let grouping = Grouping::check(source)?;
         let templates = [
@@ -315,6 +319,18 @@ impl PolicyTopics {
         let topics = format!("{level}/{name},{level}/{name}/*");
         Self { receive: topics.clone(), subscribe: topics.clone(), publish: topics }
     }
+}
+
+/// Checks a name that does not depend on the certificate.
+fn check_constant<T>(
+    setting: &'static str,
+    template: &str,
+    parse: impl FnOnce(&str) -> Result<T, InvalidName>,
+) -> Result<(), SettingsError> {
+    if is_constant(template) {
+        parse(template).map_err(|problem| SettingsError::Name { setting, problem })?;
+    }
+    Ok(())
 }
 
 fn attribute_settings(source: &[(String, String)]) -> Result<Vec<AttributeSetting>, SettingsError> {
@@ -508,7 +524,7 @@ mod tests {
     #[test]
     fn settings_that_cannot_work_are_refused() {
         type Change = fn(&mut SettingsSource);
-        let changes: [(&str, Change); 11] = [
+        let changes: [(&str, Change); 15] = [
             ("template_unfinished", |source| source.thing_name = "t-<%= certificate.".to_owned()),
             ("template_of_a_statement", |source| source.thing_type_name = "a\n<% for x in y %>".to_owned()),
             ("template_of_an_attribute", |source| {
@@ -527,6 +543,12 @@ mod tests {
             ("variable_unknown", |source| source.device_policy.publish = "x/${iot:Nobody}".to_owned()),
             ("variable_unfinished", |source| source.device_policy.publish = "x/${iot:ClientId".to_owned()),
             ("policy_too_long", |source| source.greengrass_policy.receive = "x".repeat(3_000)),
+            ("constant_name", |source| source.thing_name = "a b".to_owned()),
+            ("constant_policy_name", |source| source.device_policy_name = "p/q".to_owned()),
+            ("field_never_there", |source| {
+                source.thing_type_name = "x\n<%= certificate.attributes.subjct.CN %>".to_owned();
+            }),
+            ("variable_never_there", |source| source.thing_name = "<%= device.name %>".to_owned()),
             ("wildcard_of_mqtt", |source| source.device_policy.publish = "x/#".to_owned()),
         ];
         for (name, change) in changes {

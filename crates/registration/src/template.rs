@@ -56,6 +56,11 @@ impl Templates {
         for (setting, source) in sources {
             let added = environment.add_template_owned(setting.to_owned(), source.to_owned());
             added.map_err(|error| (setting.to_owned(), TemplateProblem::of(&error, source)))?;
+            let template = environment.get_template(setting);
+            let asked = template.map(|template| template.undeclared_variables(true)).unwrap_or_default();
+            if let Some(unknown) = asked.iter().find(|path| !is_known(path)) {
+                return Err((setting.to_owned(), TemplateProblem::unknown(unknown, source)));
+            }
         }
         Ok(Self { environment, scope })
     }
@@ -78,7 +83,52 @@ impl fmt::Debug for Templates {
     }
 }
 
+/// Whether a template can ask for this: `certificate` and what is in it, as far as that does not depend on the certificate.
+fn is_known(path: &str) -> bool {
+    let mut names = path.split('.');
+    if names.next() != Some("certificate") {
+        return false;
+    }
+    let (member, rest) = (names.next(), names.next());
+    match (member, rest) {
+        (None, _) => true,
+        (Some(member), None) => MEMBERS.iter().any(|(known, _)| *known == member),
+        (Some(member), Some(inner)) => MEMBERS
+            .iter()
+            .any(|(known, inside)| *known == member && inside.is_none_or(|inside| inside.contains(&inner))),
+    }
+}
+
+/// The members of `certificate`, each with those that it has itself; none where the certificate says which.
+const MEMBERS: &[(&str, Option<&[&str]>)] = &[
+    ("attributes", Some(&["issuer", "subject"])),
+    ("awsAccountId", Some(&[])),
+    (
+        "certificateDescription",
+        Some(&["caCertificateId", "certificateArn", "certificateId", "ownedBy", "status"]),
+    ),
+    ("extensions", None),
+    ("fingerprint", Some(&[])),
+    ("keyType", Some(&[])),
+    ("serialNumber", Some(&[])),
+    ("serialNumberDecimal", Some(&[])),
+    ("subjectAlternativeName", Some(&["dns", "email", "ip", "uri"])),
+    ("validity", Some(&["notAfter", "notBefore"])),
+];
+
 impl TemplateProblem {
+    /// A template asks for what is never there.
+    fn unknown(path: &str, source: &str) -> Self {
+        let last = path.rsplit('.').next().unwrap_or(path);
+        let before = source.find(last).and_then(|at| source.get(..at)).unwrap_or_default();
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let line = before.matches('\n').count() + 1;
+        let known = MEMBERS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let problem =
+            format!("{path} is never there; `certificate` has {known}, and attributes.subject and .issuer");
+        Self { line, column, problem }
+    }
+
     fn of(error: &minijinja::Error, source: &str) -> Self {
         let start = error.range().map_or(0, |range| range.start);
         let before = source.get(..start).unwrap_or(source);
@@ -328,13 +378,37 @@ pub(crate) mod tests {
         let certificate = certificate(CertificateVersion::V1, &[]);
         for (template, named) in [
             ("<%= certificate.subjectAlternativeName.dns[0] %>", "`certificate.subjectAlternativeName.dns"),
-            ("<%= certificate.subjectAlternativeName.x509 %>", "`certificate.subjectAlternativeName.x509`"),
             ("<%= certificate.extensions['1.2.3'] %>", "certificate.extensions"),
-            ("<%= certificate.validity.now %>", "`certificate.validity.now`"),
-            ("<%= certificate.colour %>", "`certificate.colour`"),
         ] {
             let problem = render(template, &certificate).unwrap_err();
             assert!(problem.contains(named), "{template}: {problem}");
+        }
+    }
+
+    #[test]
+    fn what_is_never_there_is_told_before_a_device_comes() {
+        for (template, path, place) in [
+            (
+                "<%= certificate.subjectAlternativeName.x509 %>",
+                "certificate.subjectAlternativeName.x509",
+                (1, 40),
+            ),
+            ("a\nb <%= certificate.validity.now %>", "certificate.validity.now", (2, 28)),
+            ("<%= certificate.colour %>", "certificate.colour", (1, 17)),
+            ("<%= certificate.keyType.name %>", "certificate.keyType.name", (1, 25)),
+            ("<%= device %>", "device", (1, 5)),
+        ] {
+            let scope = Scope {
+                account: AccountId::parse("000000000000").unwrap(),
+                region: Region::parse("us-east-1").unwrap(),
+            };
+            let (setting, problem) = Templates::compile(scope, [("ThingName", template)]).unwrap_err();
+            assert_eq!(
+                (setting.as_str(), (problem.line, problem.column)),
+                ("ThingName", place),
+                "{template}"
+            );
+            assert!(problem.problem.starts_with(&format!("{path} is never there")), "{}", problem.problem);
         }
     }
 }
