@@ -12,6 +12,7 @@ mod landfall;
 mod load;
 mod policy;
 mod process;
+mod registrar;
 mod rules;
 mod tls_server;
 
@@ -37,6 +38,8 @@ enum Benchmark {
     Functions(functions::Arguments),
     /// Decisions, documents, memory, and how soon a change is felt, against a regular expression for each statement
     Policy(policy::Arguments),
+    /// What the built-in registrar adds to a registration, against reading the certificate; a deny list of five million
+    Registrar(registrar::Arguments),
     /// What topic rules cost a message: the registration event, many rules, none
     Rules(rules::Arguments),
     /// The bare TLS server that `connect` compares with
@@ -52,6 +55,7 @@ fn main() -> Result<()> {
         Benchmark::Connect(arguments) => connect::run(&arguments),
         Benchmark::Functions(arguments) => functions::run(&arguments),
         Benchmark::Policy(arguments) => policy::run(&arguments),
+        Benchmark::Registrar(arguments) => registrar::run(&arguments),
         Benchmark::Rules(arguments) => rules::run(&arguments),
         Benchmark::TlsServer { folder } => tls_server::run(&folder),
     }

@@ -27,7 +27,7 @@ enum Task {
     /// What the compiler does not check: layers, file length, lints, licences, duplicate dependencies
     Tidy,
     /// Build what is measured and measure it: `cargo xtask bench connect`, `… api`, `… policy`, `… rules`,
-    /// `… functions`
+    /// `… functions`, `… registrar`
     Bench {
         /// The benchmark and its options
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
