@@ -40,6 +40,7 @@ pub struct DeviceRequest {
     digest: &'static str,
     dates: Option<(&'static str, &'static str)>,
     chain: Chain,
+    strings: &'static str,
 }
 
 /// A device's certificate as files.
@@ -89,6 +90,7 @@ impl DeviceRequest {
             digest: "-sha256",
             dates: None,
             chain: Chain::LeafAndCa,
+            strings: "UTF8String",
         }
     }
 
@@ -149,6 +151,12 @@ impl DeviceRequest {
         Self { dates: Some((first, last)), ..self }
     }
 
+    /// With serial number, common name and title as strings of this type of ASN.1, by its name for OpenSSL.
+    #[must_use]
+    pub fn strings(self, strings: &'static str) -> Self {
+        Self { strings, ..self }
+    }
+
     /// Presented so.
     #[must_use]
     pub fn chain(self, chain: Chain) -> Self {
@@ -161,7 +169,7 @@ impl DeviceRequest {
         let name = format!("device-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let directory = ca.directory();
         let leaf = directory.join(format!("{name}.crt"));
-        let request = write_request(directory, &name, &self.key, &self.subject);
+        let request = write_request_with(directory, &name, &self.key, &self.subject, self.strings);
         let extensions = self.extensions.as_deref();
         Signing { extensions, digest: Some(self.digest), dates: self.dates }.run(ca, &request, &leaf);
         let found = version(directory, &leaf);
@@ -248,11 +256,23 @@ pub(crate) fn write_request(
     key: &Path,
     subject: &[(String, String)],
 ) -> PathBuf {
+    write_request_with(directory, name, key, subject, "UTF8String")
+}
+
+/// The same, with some attributes as strings of this type.
+#[track_caller]
+fn write_request_with(
+    directory: &Path,
+    name: &str,
+    key: &Path,
+    subject: &[(String, String)],
+    strings: &str,
+) -> PathBuf {
     let [config, request] = ["cnf", "csr"].map(|suffix| directory.join(format!("{name}.{suffix}")));
     let fields: String =
         subject.iter().map(|(field, value)| format!("{field}={}\n", quoted(value))).collect();
     // OpenSSL holds these fields to lengths and characters that a hostile CA does not keep to.
-    let any = "min:0,max:10000,mask:UTF8String,flags:nomask";
+    let any = format!("min:0,max:10000,mask:{strings},flags:nomask");
     let text = format!(
         "openssl_conf=init\n[init]\nstbl_section=lengths\n[lengths]\nserialNumber={any}\nCN={any}\ntitle={any}\n\
          [req]\nprompt=no\nutf8=yes\nstring_mask=utf8only\ndistinguished_name=dn\n[dn]\n{fields}"

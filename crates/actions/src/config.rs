@@ -42,13 +42,19 @@ pub struct Limits {
     /// How many deliveries that failed at first and ended well are kept for their history, and how many that were handed to
     /// their error action (10,000 each). The oldest are forgotten.
     pub delivered_kept_max: u32,
+    /// How many bytes the requests of each of these two kinds may have (256 MiB), with those of their error actions. The oldest
+    /// are forgotten.
+    pub delivered_bytes_max: u64,
     /// How many dead letters are kept (100,000). The oldest are forgotten.
     pub dead_letters_kept_max: u32,
+    /// How many bytes the requests of dead letters may have (1 GiB), with those of their error actions. The oldest are
+    /// forgotten.
+    pub dead_letters_bytes_max: u64,
     /// How long a delivery may wait for others before it is stored (5 ms), so that one commit serves many.
     pub store_pause: Duration,
     /// How many deliveries are stored by one commit (256). More wait for the next.
     pub stored_per_commit_max: usize,
-    /// How many deliveries that wait in the registry are read at once (1,000).
+    /// How many deliveries that wait in the registry are read at once (100), of up to about 400 KB each.
     pub read_per_page_max: u32,
     /// How many warnings of one kind are logged each second (5). More are only counted, and their number is logged once.
     pub warnings_per_second_max: u32,
@@ -68,10 +74,12 @@ impl Default for Limits {
             function_timeout: Duration::from_secs(1_000),
             problem_bytes_max: 1_024,
             delivered_kept_max: 10_000,
+            delivered_bytes_max: 256 * 1_024 * 1_024,
             dead_letters_kept_max: 100_000,
+            dead_letters_bytes_max: 1_024 * 1_024 * 1_024,
             store_pause: Duration::from_millis(5),
             stored_per_commit_max: 256,
-            read_per_page_max: 1_000,
+            read_per_page_max: 100,
             warnings_per_second_max: 5,
         }
     }

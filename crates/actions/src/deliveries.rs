@@ -29,6 +29,7 @@ use self::entry::{Entry, Phase};
 use self::room::Room;
 use crate::Limits;
 use crate::backoff::Backoff;
+use crate::perform::Performed;
 use crate::queue::Queue;
 use crate::row::{Row, Wanted, Write};
 
@@ -52,6 +53,8 @@ pub(crate) struct Deliveries {
     beyond: Beyond,
     /// How many ended ones were stored since the last were forgotten.
     ended_since_prune: u32,
+    /// How many bytes these have.
+    ended_bytes_since_prune: u64,
     is_stopping: bool,
 }
 
@@ -92,7 +95,7 @@ pub(crate) struct Start {
 pub(crate) struct Attempt {
     pub(crate) began_at: UnixTime,
     pub(crate) duration: Duration,
-    pub(crate) result: Result<(), ServiceFailure>,
+    pub(crate) result: Result<Performed, ServiceFailure>,
 }
 
 /// What is needed to go on after a failure.
@@ -115,6 +118,8 @@ pub(crate) enum Outcome {
     HandedToErrorAction,
     /// It failed for good.
     Dead,
+    /// It was not carried out, and is over all the same: a loop of rules ends here.
+    Cut,
 }
 
 /// What is to be written by one transaction.
@@ -149,13 +154,14 @@ impl Deliveries {
             beyond: Beyond::unread(),
             // What earlier runs have left is unknown: the first write prunes.
             ended_since_prune: u32::MAX,
+            ended_bytes_since_prune: 0,
             is_stopping: false,
         }
     }
 
     /// Whether there is room for the deliveries of one more event.
     pub(crate) fn has_room(&self) -> bool {
-        self.room.is_there(Source::Registry)
+        self.room.is_there_for_event()
     }
 
     /// How many run.
@@ -186,9 +192,10 @@ impl Deliveries {
         self.is_stopping && self.running() == 0 && is_quiet
     }
 
-    /// A message matched a rule. Whether its delivery was taken: one of an event always is, another only if there is room.
+    /// A message that has come through `depth` rules matched one more. Whether its delivery was taken: one of an event always
+    /// is, another only if there is room.
     pub(crate) fn handle_new(&mut self, delivery: Delivery, source: Source, depth: u8) -> bool {
-        if source == Source::Message && !self.room.is_there(source) {
+        if source == Source::Message && !self.room.is_there_for_message(depth) {
             return false;
         }
         let wanted = if self.is_stopping { Wanted::Content(0) } else { Wanted::Anything };
@@ -209,7 +216,7 @@ impl Deliveries {
             }
             DeliveryChange::Remove(id) => self.handle_removed(id),
             // What ended is not here, or is about to leave.
-            DeliveryChange::Prune { status: _, kept_max: _ } => {}
+            DeliveryChange::Prune { status: _, kept_max: _, bytes_max: _ } => {}
         }
     }
 
@@ -230,9 +237,12 @@ impl Deliveries {
         }
         let Attempt { began_at, duration, result } = attempt;
         let outcome = match result {
-            Ok(()) => {
+            Ok(performed) => {
                 entry.end_well(now.wall);
-                Outcome::Delivered
+                match performed {
+                    Performed::Done => Outcome::Delivered,
+                    Performed::Cut => Outcome::Cut,
+                }
             }
             Err(ServiceFailure { kind, message }) => {
                 let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
@@ -356,16 +366,22 @@ impl Deliveries {
                 Write::Remove => RowWrite::Remove(id),
             });
             let is_end = write != Write::Remove && entry.phase == Phase::Ended;
-            self.ended_since_prune = self.ended_since_prune.saturating_add(is_end.into());
+            if is_end {
+                let bytes = u64::try_from(entry.bytes).unwrap_or(u64::MAX);
+                self.ended_since_prune = self.ended_since_prune.saturating_add(1);
+                self.ended_bytes_since_prune = self.ended_bytes_since_prune.saturating_add(bytes);
+            }
             self.writing.push(id);
         }
         if writes.rows.is_empty() {
             return None;
         }
         let ended_kept_max = self.limits.delivered_kept_max.min(self.limits.dead_letters_kept_max);
-        writes.prunes = self.ended_since_prune > ended_kept_max / PRUNED_PART;
+        let ended_bytes_max = self.limits.delivered_bytes_max.min(self.limits.dead_letters_bytes_max);
+        writes.prunes = self.ended_since_prune > ended_kept_max / PRUNED_PART
+            || self.ended_bytes_since_prune > ended_bytes_max / u64::from(PRUNED_PART);
         if writes.prunes {
-            self.ended_since_prune = 0;
+            (self.ended_since_prune, self.ended_bytes_since_prune) = (0, 0);
         }
         Some(writes)
     }
@@ -396,6 +412,7 @@ impl Outcome {
             Self::Waits => "retried",
             Self::HandedToErrorAction => "error_action",
             Self::Dead => "dead",
+            Self::Cut => "cut",
         }
     }
 }

@@ -87,6 +87,7 @@ impl Engine {
             limits: limits.clone(),
             metrics: self.metrics.clone(),
             warnings: Warnings::new(limits.warnings_per_second_max),
+            loop_warnings: Warnings::new(limits.warnings_per_second_max),
             tracker: self.tracker.clone(),
         };
         self.tracker.spawn(Arc::new(worker).run(stopping.clone()));

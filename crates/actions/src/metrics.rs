@@ -15,6 +15,8 @@ pub(crate) struct Metrics {
     pub(crate) evaluations_failed: Counter,
     /// Deliveries of messages that are no events, for which there was no room.
     pub(crate) dropped: Counter,
+    /// Messages that were not republished because they came out of too many rules.
+    pub(crate) loops_cut: Counter,
     pub(crate) waiting: Gauge,
     pub(crate) running: Gauge,
     attempts: Family<[(&'static str, &'static str); 2], Counter>,
@@ -30,6 +32,7 @@ impl Default for Metrics {
             matches: Counter::default(),
             evaluations_failed: Counter::default(),
             dropped: Counter::default(),
+            loops_cut: Counter::default(),
             waiting: Gauge::default(),
             running: Gauge::default(),
             attempts: Family::default(),
@@ -46,7 +49,7 @@ impl Metrics {
     }
 
     pub(crate) fn register(&self, registry: &mut Registry) {
-        let Self { matches, evaluations_failed, dropped, waiting, running, attempts, duration } =
+        let Self { matches, evaluations_failed, dropped, loops_cut, waiting, running, attempts, duration } =
             self.clone();
         registry.register("landfall_rule_matches", "Messages that rules matched", matches);
         registry.register(
@@ -60,6 +63,11 @@ impl Metrics {
             dropped,
         );
         registry.register(
+            "landfall_rule_loops_cut",
+            "Messages that were not republished: they came out of as many rules one after the other as may be",
+            loops_cut,
+        );
+        registry.register(
             "landfall_rule_deliveries_waiting",
             "Deliveries in memory that wait for their turn or their next attempt",
             waiting,
@@ -67,7 +75,7 @@ impl Metrics {
         registry.register("landfall_rule_deliveries_running", "Deliveries under way", running);
         registry.register(
             "landfall_rule_attempts",
-            "Attempts of rule actions by what became of the delivery: delivered, retried, error_action or dead",
+            "Attempts of rule actions by what became of the delivery: delivered, retried, error_action, dead or cut",
             attempts,
         );
         registry.register_with_unit(

@@ -29,6 +29,15 @@ pub struct Services {
     pub programs: Option<Programs>,
 }
 
+/// What became of a request that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Performed {
+    /// It was carried out.
+    Done,
+    /// It was not: its message has come through so many rules that it is a loop of rules, which ends here.
+    Cut,
+}
+
 /// Carries out requests.
 pub(crate) struct Performer {
     pub(crate) scope: Scope,
@@ -43,7 +52,11 @@ impl Performer {
     ///
     /// # Errors
     /// It was not done, or perhaps not.
-    pub(crate) async fn perform(&self, request: ActionRequest, depth: u8) -> Result<(), ServiceFailure> {
+    pub(crate) async fn perform(
+        &self,
+        request: ActionRequest,
+        depth: u8,
+    ) -> Result<Performed, ServiceFailure> {
         let Services { functions, queues, tables, metrics, http, programs } = &self.services;
         match request {
             ActionRequest::Lambda { function_arn, payload } => {
@@ -55,7 +68,7 @@ impl Performer {
             }
             ActionRequest::Republish { topic, qos, properties, payload } => {
                 let publisher = &*self.publisher;
-                republish::republish(publisher, topic, qos, properties, payload, depth).await
+                return Ok(republish::republish(publisher, topic, qos, properties, payload, depth).await);
             }
             ActionRequest::Sqs { queue_url, body, is_base64: _ } => {
                 sqs::send(&**queues, queue_url, body).await
@@ -77,7 +90,8 @@ impl Performer {
                     "this server runs no programs: rule action exec is switched off",
                 )),
             },
-        }
+        }?;
+        Ok(Performed::Done)
     }
 
     /// Nothing is sent to a web server that has not confirmed that it wants that.

@@ -6,12 +6,12 @@ use std::time::Duration;
 use landfall_model::TopicName;
 use landfall_mqtt::{Message, PublishProperties, QoS};
 use landfall_rules::{Payload, RepublishProperties, RepublishQos};
-use landfall_services::{MessagePublisher, REPUBLISH_DEPTH_MAX, ServiceFailure};
+use landfall_services::{MessagePublisher, REPUBLISH_DEPTH_MAX};
 
-/// Publishes a message that comes out of a rule whose own message has come through `depth` rules before.
-///
-/// # Errors
-/// It has come through too many: a loop of rules is cut here.
+use crate::perform::Performed;
+
+/// Publishes a message that comes out of a rule whose own message has come through `depth` rules before. One that has come
+/// through too many is not published: a loop of rules is cut here.
 pub(crate) async fn republish(
     publisher: &dyn MessagePublisher,
     topic: TopicName,
@@ -19,11 +19,9 @@ pub(crate) async fn republish(
     properties: RepublishProperties,
     payload: Payload,
     depth: u8,
-) -> Result<(), ServiceFailure> {
+) -> Performed {
     if depth >= REPUBLISH_DEPTH_MAX {
-        return Err(ServiceFailure::lasting(format!(
-            "the message came out of {depth} rules one after the other, which is the most that is republished: do rules publish to their own topics?"
-        )));
+        return Performed::Cut;
     }
     let expires_after = properties.expires_after_s.map(|seconds| Duration::from_secs(seconds.into()));
     let qos = match qos {
@@ -33,7 +31,7 @@ pub(crate) async fn republish(
     let mut message = Message::new(topic, payload.into_bytes(), qos);
     message.properties = publish_properties(properties).map(Arc::new);
     publisher.publish(message, expires_after, depth + 1).await;
-    Ok(())
+    Performed::Done
 }
 
 /// The properties as the broker has them; none if there are none.
@@ -62,7 +60,6 @@ fn publish_properties(properties: RepublishProperties) -> Option<PublishProperti
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use landfall_services::ServiceFailureKind;
     use landfall_services::memory::MemoryPublisher;
 
     use super::*;
@@ -83,9 +80,10 @@ mod tests {
             expires_after_s: Some(5),
             user_properties: vec![("k".to_owned(), "v".to_owned())],
         };
-        republish(&publisher, topic(), RepublishQos::AtLeastOnce, properties, payload(), 0).await.unwrap();
+        let first = republish(&publisher, topic(), RepublishQos::AtLeastOnce, properties, payload(), 0).await;
         let plain = RepublishProperties::default();
-        republish(&publisher, topic(), RepublishQos::AtMostOnce, plain, payload(), 7).await.unwrap();
+        let second = republish(&publisher, topic(), RepublishQos::AtMostOnce, plain, payload(), 7).await;
+        assert_eq!([first, second], [Performed::Done; 2]);
 
         let published = publisher.publications().all();
         let [first, second] = published.as_slice() else { panic!("{published:?}") };
@@ -116,9 +114,7 @@ mod tests {
             payload(),
             REPUBLISH_DEPTH_MAX,
         );
-        let failure = answer.await.unwrap_err();
-        assert_eq!(failure.kind, ServiceFailureKind::Lasting);
-        assert!(failure.message.contains("8 rules"), "{failure}");
+        assert_eq!(answer.await, Performed::Cut);
         assert!(publisher.publications().all().is_empty());
     }
 }

@@ -60,8 +60,15 @@ impl Storer {
             }
         }
         if prunes {
-            transaction.prune_deliveries(self.limits.delivered_kept_max);
-            transaction.prune_dead_letters(self.limits.dead_letters_kept_max);
+            let Limits {
+                delivered_kept_max,
+                delivered_bytes_max,
+                dead_letters_kept_max,
+                dead_letters_bytes_max,
+                ..
+            } = self.limits;
+            transaction.prune_deliveries(delivered_kept_max, delivered_bytes_max);
+            transaction.prune_dead_letters(dead_letters_kept_max, dead_letters_bytes_max);
         }
         self.registry.commit(transaction).await.map(drop)
     }

@@ -15,7 +15,7 @@ use crate::context::uuid_bytes;
 use crate::deliveries::{Attempt, Outcome, Resources, Start};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::perform::Performer;
+use crate::perform::{Performed, Performer};
 use crate::store::RETRY_PAUSE;
 use crate::warnings::Warnings;
 
@@ -26,6 +26,7 @@ pub(crate) struct Worker {
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) warnings: Warnings,
+    pub(crate) loop_warnings: Warnings,
     pub(crate) tracker: TaskTracker,
 }
 
@@ -76,7 +77,7 @@ impl Worker {
         running.ended(result);
     }
 
-    async fn perform(&self, request: ActionRequest, depth: u8) -> Result<(), ServiceFailure> {
+    async fn perform(&self, request: ActionRequest, depth: u8) -> Result<Performed, ServiceFailure> {
         let limit = match request.action() {
             ActionKind::Lambda => self.limits.function_timeout,
             ActionKind::Http
@@ -134,6 +135,18 @@ impl Worker {
         }
     }
 
+    /// Counts and logs that a loop of rules ends here.
+    fn tell_cut(&self, start: &Start) {
+        let Start { rule, action, topic, depth, .. } = start;
+        self.metrics.loops_cut.inc();
+        if let Some(left_out) = self.loop_warnings.admit(self.ledger.now().wall) {
+            warn!(
+                rule.name = %rule, rule.action = %action, topic = topic.as_str(), rules_passed = depth, left_out,
+                "message is not republished: it came out of too many rules one after the other, which is a loop of rules"
+            );
+        }
+    }
+
     /// Logs how a delivery goes on that failed.
     fn tell_failure(&self, start: &Start, outcome: Outcome, problem: &str) {
         let Start { id, rule, action, topic, attempts_failed, .. } = start;
@@ -162,11 +175,11 @@ impl Running {
         Self { worker, start: Some(start), request, began: Instant::now(), began_at }
     }
 
-    fn ended(mut self, result: Result<(), ServiceFailure>) {
+    fn ended(mut self, result: Result<Performed, ServiceFailure>) {
         self.end(result);
     }
 
-    fn end(&mut self, result: Result<(), ServiceFailure>) {
+    fn end(&mut self, result: Result<Performed, ServiceFailure>) {
         let Some(start) = self.start.take() else { return };
         let Self { worker, request, began, began_at, .. } = &*self;
         let duration = began.elapsed();
@@ -184,6 +197,9 @@ impl Running {
         let Some(outcome) = outcome else { return };
         let action = request.as_ref().map_or(UNKNOWN_ACTION, ActionRequest::kind);
         worker.metrics.attempted(action, outcome.as_str(), duration);
+        if outcome == Outcome::Cut {
+            worker.tell_cut(&start);
+        }
         if let Some(problem) = problem {
             worker.tell_failure(&start, outcome, &problem);
         }

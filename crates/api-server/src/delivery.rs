@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::dispatch::App;
 use crate::failure::{Failure, invalid};
-use crate::landfall::{page_request, parameters};
+use crate::landfall::{DELIVERIES_MAX, page_request, parameters};
 
 /// Deliveries that are stored: those that failed at least once, and those that were under way when the events before them were
 /// marked as delivered.
@@ -76,7 +76,7 @@ pub struct Attempt {
 /// A parameter has no value that it takes, or the registry failed.
 pub(crate) async fn list(app: &App, query: &str) -> Result<Deliveries, Failure> {
     let filter = filter(query)?;
-    let page = app.registry.deliveries(&filter, page_request(query)?).await?;
+    let page = app.registry.deliveries(&filter, page_request(query, DELIVERIES_MAX)?).await?;
     Ok(Deliveries {
         next: page.next.map(|cursor| cursor.get().to_string()),
         deliveries: page.items.into_iter().map(wire).collect(),

@@ -36,6 +36,9 @@ pub const LIMIT_DEFAULT: u32 = 100;
 /// How many records a page has at most; a larger limit is refused.
 pub const LIMIT_MAX: u32 = 1_000;
 
+/// How many deliveries a page has at most: each can have hundreds of KB. A larger limit is refused.
+pub const DELIVERIES_MAX: u32 = 100;
+
 const ROOT: &str = "/landfall/v1/";
 const HEALTH: &str = "/landfall/v1/health";
 
@@ -319,7 +322,7 @@ impl<'r> Operation<'r> {
 }
 
 async fn registrations(app: &App, query: &str) -> Result<Registrations, Failure> {
-    let page = app.registry.records(&record_filter(query)?, page_request(query)?).await?;
+    let page = app.registry.records(&record_filter(query)?, page_request(query, LIMIT_MAX)?).await?;
     Ok(Registrations {
         next: page.next.map(|cursor| cursor.get().to_string()),
         registrations: page.items.into_iter().map(registration).collect(),
@@ -400,15 +403,15 @@ fn registration(record: RegistrationRecord) -> Registration {
     }
 }
 
-/// The page that a query asks for; its other parameters are left to whoever knows them.
-pub(crate) fn page_request(query: &str) -> Result<PageRequest, ApiError> {
-    let mut page = PageRequest::first(LIMIT_DEFAULT);
+/// The page that a query asks for, of at most `limit_max`; its other parameters are left to whoever knows them.
+pub(crate) fn page_request(query: &str, limit_max: u32) -> Result<PageRequest, ApiError> {
+    let mut page = PageRequest::first(LIMIT_DEFAULT.min(limit_max));
     for (name, value) in parameters(query) {
         match name {
             "limit" => {
-                let limit = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+                let limit = value.parse().ok().filter(|limit| (1..=limit_max).contains(limit));
                 page.limit = limit.ok_or_else(|| {
-                    invalid(format!("limit is {:?}; it takes a number from 1 to {LIMIT_MAX}", cut(value)))
+                    invalid(format!("limit is {:?}; it takes a number from 1 to {limit_max}", cut(value)))
                 })?;
             }
             "after" => {

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::dispatch::App;
 use crate::failure::{Failure, invalid};
-use crate::landfall::{page_request, parameters};
+use crate::landfall::{LIMIT_MAX, page_request, parameters};
 
 /// Has registrations tried again: the broker, through whoever wires the two.
 #[async_trait]
@@ -146,7 +146,7 @@ pub enum RetryOutcome {
 /// # Errors
 /// A parameter has no value that it takes, or the registry failed.
 pub(crate) async fn list(app: &App, query: &str) -> Result<RegistrationJobs, Failure> {
-    let page = app.registry.registration_jobs(filter(query)?, page_request(query)?).await?;
+    let page = app.registry.registration_jobs(filter(query)?, page_request(query, LIMIT_MAX)?).await?;
     Ok(RegistrationJobs {
         next: page.next.map(|cursor| cursor.get().to_string()),
         registration_jobs: page.items.into_iter().map(wire).collect(),

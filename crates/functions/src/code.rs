@@ -15,6 +15,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::config::Limits;
+use crate::left::{UNPACKED, renew_folder};
 
 pub use archive::InvalidArchive;
 
@@ -70,16 +71,9 @@ impl CodeStore {
     /// # Errors
     /// They cannot be made.
     pub(crate) fn open(data: &Path, limits: Limits) -> Result<Self, CodeError> {
-        let (archives, unpacked) = (data.join("code"), data.join("unpacked"));
-        match remove_folder(&unpacked) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed("remove", &unpacked)(error));
-            }
-            Ok(()) | Err(_) => {}
-        }
-        for folder in [&archives, &unpacked] {
-            private_folder(folder).map_err(failed("make", folder))?;
-        }
+        let (archives, unpacked) = (data.join("code"), data.join(UNPACKED));
+        private_folder(&archives).map_err(failed("make", &archives))?;
+        renew_folder(&unpacked).map_err(failed("make", &unpacked))?;
         for left in fs::read_dir(&archives).map_err(failed("read", &archives))?.flatten() {
             if left.path().extension().is_some_and(|extension| extension == BESIDE) {
                 let _ = fs::remove_file(left.path());

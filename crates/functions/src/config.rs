@@ -9,7 +9,8 @@ use landfall_model::Scope;
 /// How functions are run.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The data directory. Code, logs and runtimes have folders in it: `code`, `unpacked`, `logs`, `runtimes`.
+    /// The data directory, which no other server has open. Code, logs, runtimes and processes have folders in it: `code`,
+    /// `unpacked`, `logs`, `runtimes`, `work`. Processes of functions that are left of another server are killed.
     pub data: PathBuf,
     /// The program, and its first arguments, that sets limits on itself and then becomes the function: it calls
     /// [`crate::launch`] with the arguments that follow.
@@ -84,6 +85,9 @@ pub struct Limits {
     pub files_max: u64,
     /// How large a file may become that a process writes, in bytes. The system ends the process at more.
     pub file_bytes_max: u64,
+    /// How large the files in the temporary folder of a process may be together, in bytes. With more its processes are killed,
+    /// as soon as that is seen: they are measured once a second. As much as `/tmp` has at AWS by default.
+    pub temporary_bytes_max: u64,
     /// How much memory for data one process may reserve beyond twice what its function may use, in bytes. It gets no
     /// more. (What it uses is measured ten times a second; this bounds what it can do in between.)
     pub memory_spare_bytes: u64,
@@ -135,6 +139,7 @@ impl Default for Limits {
             threads_of_user_max: 4_096,
             files_max: 1_024,
             file_bytes_max: 512 * 1024 * 1024,
+            temporary_bytes_max: 512 * 1024 * 1024,
             memory_spare_bytes: 1024 * 1024 * 1024,
             output_bytes_max: 1024 * 1024,
             log_bytes_max: 10 * 1024 * 1024,

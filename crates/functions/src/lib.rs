@@ -9,6 +9,7 @@ mod invocation;
 mod invoker;
 mod known;
 mod launcher;
+mod left;
 mod logs;
 mod metrics;
 mod output;

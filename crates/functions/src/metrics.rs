@@ -35,7 +35,7 @@ impl Metrics {
 
     /// Makes them part of what Prometheus is told.
     pub(crate) fn register(&self, registry: &mut Registry) {
-        let registry = registry.sub_registry_with_prefix("function");
+        let registry = registry.sub_registry_with_prefix("landfall_function");
         registry.register(
             "invocations",
             "Invocations that were answered or failed",

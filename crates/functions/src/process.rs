@@ -19,7 +19,9 @@ struct Process {
     pid: i32,
     parent: i32,
     group: i32,
+    /// It has ended, and so have all of its threads.
     is_zombie: bool,
+    is_stopped: bool,
     threads: usize,
     /// CPU time with that of children that were waited for, in ticks of the clock.
     ticks: u64,
@@ -38,6 +40,8 @@ pub(crate) struct Usage {
     pub(crate) cpu_ms: u64,
     /// Processes and threads.
     pub(crate) threads: usize,
+    /// Whether all are stopped.
+    pub(crate) is_stopped: bool,
 }
 
 /// The processes that began with one, the leader: those of its process group, and its descendants wherever they are.
@@ -113,12 +117,15 @@ impl Process {
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         let field = |number: usize| fields.get(number - 3).copied();
         let ticks = |number: usize| field(number)?.parse::<u64>().ok();
+        let (state, threads) = (field(3)?, field(20)?.parse().ok()?);
         Some(Self {
             pid: pid.parse().ok()?,
             parent: field(4)?.parse().ok()?,
             group: field(5)?.parse().ok()?,
-            is_zombie: field(3)? == "Z",
-            threads: field(20)?.parse().ok()?,
+            // One whose first thread has ended and others have not looks like one that has ended.
+            is_zombie: state == "Z" && threads <= 1,
+            is_stopped: matches!(state, "T" | "t"),
+            threads,
             ticks: ticks(14)? + ticks(15)? + ticks(16)? + ticks(17)?,
             started: ticks(22)?,
             pages: field(24)?.parse().ok()?,
@@ -161,8 +168,12 @@ impl ProcessGroup {
         let mut members = self.members();
         let found = table.members(self.leader, &members.strays);
         members.note_strays(&found, self.leader);
+        let mut is_stopped = found.iter().all(|process| process.is_stopped);
         if members.is_frozen {
+            let _ = kill_process_group(self.leader, Signal::STOP);
             members.signal_strays(Signal::STOP);
+            let is_known = |pid: &i32| found.iter().any(|process| process.pid == *pid);
+            is_stopped &= self.stop_descendants().iter().all(is_known);
         }
         let bytes_per_page = u64::try_from(page_size()).unwrap_or(u64::MAX);
         let pages: u64 = found.iter().map(|process| process.pages).sum();
@@ -171,6 +182,7 @@ impl ProcessGroup {
             memory: pages.saturating_mul(bytes_per_page),
             cpu_ms: ticks.saturating_mul(1_000) / clock_ticks_per_second().max(1),
             threads: found.iter().map(|process| process.threads).sum(),
+            is_stopped,
         }
     }
 
@@ -187,18 +199,63 @@ impl ProcessGroup {
     pub(crate) fn kill(&self) {
         let mut members = self.members();
         // One that is stopped cannot start another behind our back. What was not stopped at one look is at the next.
-        for _ in 0..KILL_LOOKS_MAX {
+        let mut known = HashSet::new();
+        for _ in 0..LOOKS_MAX {
             let _ = kill_process_group(self.leader, Signal::STOP);
-            let known = members.strays.len();
-            let found = ProcessTable::read().members(self.leader, &members.strays);
-            members.note_strays(&found, self.leader);
             members.signal_strays(Signal::STOP);
-            if members.strays.len() <= known {
+            self.stop_descendants();
+            let found = self.find(&mut members);
+            if !is_any_new(&mut known, &found) && found.iter().all(|process| process.is_stopped) {
                 break;
             }
         }
-        members.signal_strays(Signal::KILL);
+        // While the leader lives, what loses its parent becomes its child, and is found.
+        let mut killed = HashSet::new();
+        for _ in 0..LOOKS_MAX {
+            let mut found = self.find(&mut members);
+            found.retain(|process| process.pid != self.leader.as_raw_pid());
+            for process in &found {
+                signal(process.pid, Signal::KILL);
+            }
+            if !is_any_new(&mut killed, &found) {
+                break;
+            }
+        }
         let _ = kill_process_group(self.leader, Signal::KILL);
+    }
+
+    /// Looks for the processes, and notes those outside of the process group.
+    fn find(&self, members: &mut Members) -> Vec<Process> {
+        let found = ProcessTable::read().members(self.leader, &members.strays);
+        members.note_strays(&found, self.leader);
+        found
+    }
+
+    /// Stops what is below the leader, until nothing new is found there. All that was found.
+    ///
+    /// Takes some 10 µs for each: so quickly that also one is stopped which lives only until it has started the next.
+    fn stop_descendants(&self) -> HashSet<i32> {
+        let mut known = HashSet::new();
+        for _ in 0..LOOKS_MAX {
+            let before = known.len();
+            let mut open = vec![self.leader.as_raw_pid()];
+            let mut seen = HashSet::new();
+            while let Some(pid) = open.pop() {
+                for child in children(pid) {
+                    if seen.insert(child) {
+                        signal(child, Signal::STOP);
+                        known.insert(child);
+                        open.push(child);
+                    }
+                }
+            }
+            if known.len() == before {
+                break;
+            }
+        }
+        // Those that have ended are none that goes on.
+        known.retain(|pid| !is_ended(*pid));
+        known
     }
 
     fn members(&self) -> MutexGuard<'_, Members> {
@@ -219,8 +276,30 @@ impl Members {
     }
 }
 
-/// How often processes are looked for before they are killed. Each look finds what the one before let start others.
-const KILL_LOOKS_MAX: usize = 8;
+/// How often processes are looked for that are to be stopped. Each look finds what the one before let start others.
+const LOOKS_MAX: usize = 100;
+
+/// Notes processes. Whether any of them was not known.
+fn is_any_new(known: &mut HashSet<(i32, u64)>, found: &[Process]) -> bool {
+    let before = known.len();
+    known.extend(found.iter().map(|process| (process.pid, process.started)));
+    known.len() > before
+}
+
+/// The children of a process (proc_tid_children(5)); none where the kernel was built without that.
+fn children(pid: i32) -> Vec<i32> {
+    let mut children = Vec::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let text = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        children.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+    }
+    children
+}
+
+fn is_ended(pid: i32) -> bool {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok();
+    stat.as_deref().and_then(Process::parse).is_none_or(|process| process.is_zombie)
+}
 
 fn signal(pid: i32, which: Signal) {
     if let Some(pid) = Pid::from_raw(pid) {
@@ -267,12 +346,21 @@ mod tests {
             parent: 1,
             group: 4242,
             is_zombie: false,
+            is_stopped: false,
             threads: 7,
             ticks: 24,
             started: 88_123,
             pages: 555,
         };
         assert_eq!(process, expected);
+        for (state, threads, is_zombie, is_stopped) in
+            [("S", 7, false, false), ("Z", 7, false, false), ("Z", 1, true, false), ("T", 1, false, true)]
+        {
+            let stat =
+                STAT.replace(") S ", &format!(") {state} ")).replace(" 7 0 ", &format!(" {threads} 0 "));
+            let process = Process::parse(stat.as_bytes()).unwrap();
+            assert_eq!((process.is_zombie, process.is_stopped), (is_zombie, is_stopped), "{stat}");
+        }
         for wrong in ["", "1 (x", "1 (x) S 1", "x (y) S 1 1"] {
             assert_eq!(Process::parse(wrong.as_bytes()), None);
         }

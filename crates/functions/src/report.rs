@@ -92,6 +92,10 @@ fn exceeded(excess: Excess, function: &Function) -> (&'static str, String) {
             let used = milliseconds(Duration::from_millis(used_ms));
             (EXITED, format!("{killed}: it used {used} ms of CPU time, more than its timeout allows"))
         }
+        Excess::Temporary(max) => {
+            let max = max.div_ceil(1_024 * 1_024);
+            (EXITED, format!("{killed}: its temporary files (TMPDIR) have more than {max} MB"))
+        }
         Excess::Threads(threads) => (EXITED, format!("{killed}: it had {threads} processes and threads")),
     }
 }
@@ -170,6 +174,11 @@ mod tests {
                 Ending::Exceeded(Excess::Cpu(12_500)),
                 "Runtime.ExitError",
                 "Runtime exited with error: signal: killed: it used 12500.00 ms of CPU time, more than its timeout allows",
+            ),
+            (
+                Ending::Exceeded(Excess::Temporary(512 << 20)),
+                "Runtime.ExitError",
+                "Runtime exited with error: signal: killed: its temporary files (TMPDIR) have more than 512 MB",
             ),
             (
                 Ending::Exceeded(Excess::Threads(2_000)),

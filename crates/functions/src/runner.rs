@@ -11,12 +11,14 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
 
-use crate::code::{CodeError, CodeStore, StoredCode, private_folder, remove_folder};
+use crate::code::{CodeError, CodeStore, StoredCode};
 use crate::config::{ApiAccess, Config, Limits};
 use crate::event_source;
 use crate::invocation::{Invocation, InvokeError, InvokeOptions, RequestId};
 use crate::known::KnownFunctions;
+use crate::left::{Mark, renew_folder};
 use crate::logs::{LogError, LogPart, Logs};
 use crate::metrics::Metrics;
 use crate::pool::{Pools, Throttled};
@@ -74,15 +76,15 @@ impl FunctionRunner {
         tracker: TaskTracker,
     ) -> Result<Arc<Self>, BuildError> {
         let limits = config.limits.clone();
+        // What a server left that was killed. The data directory is ours alone, and so are its functions.
+        let killed = Mark::of_data(&config.data).kill_processes();
+        if killed > 0 {
+            info!(processes = killed, "processes of functions that outlived their server were killed");
+        }
         let code = Arc::new(CodeStore::open(&config.data, limits.clone())?);
         let runtimes = Runtimes::open(&config.data, &config.search_path)?;
         let logs = Logs::open(&config.data, limits.log_bytes_max, limits.log_pieces_waiting_max)?;
-        // What processes left that ended with the server.
-        let work = work_folder(&config);
-        match remove_folder(&work) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            Ok(()) | Err(_) => private_folder(&work)?,
-        }
+        renew_folder(&work_folder(&config))?;
         let host =
             Host { config, spawner: Spawner::start()?, watcher: Arc::new(Watcher::default()), logs, tracker };
         let (known, deleted) = KnownFunctions::observe(&registry);
@@ -216,6 +218,8 @@ impl FunctionRunner {
         if event.len() > max {
             return Err(InvokeError::EventTooLarge { found: event.len(), max });
         }
+        // Before it is asked whether the server stops: the watcher does not end in between.
+        let watching = self.host.watcher.watching();
         let serving = self.serving.get().filter(|serving| !serving.stopping.is_cancelled());
         let api = serving.ok_or(InvokeError::NotServing)?.api.clone();
         let pool = self.pools.pool(function);
@@ -228,10 +232,19 @@ impl FunctionRunner {
             pool,
             permit,
             tail: options.tail,
+            _watching: watching,
         };
         let (done, invocation) = oneshot::channel();
         self.host.tracker.spawn(turn.run(event, done));
         invocation.await.unwrap_or(Err(InvokeError::NotServing))
+    }
+
+    /// Kills all processes of functions and what they started, and those that are started from now on. Waits until they are
+    /// gone, for two seconds at most.
+    pub async fn kill_all(&self) {
+        if tokio::time::timeout(KILL_TIMEOUT, self.host.watcher.kill_all()).await.is_err() {
+            warn!("processes of functions are still there after they were killed");
+        }
     }
 
     /// Whether no function is invoked, as the server does not serve yet or no longer.
@@ -314,6 +327,9 @@ impl FunctionRunner {
         blocking(folders).await.map_err(failed)
     }
 }
+
+/// How long is waited for processes that were killed.
+const KILL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Does what waits for the disk where that holds nobody up.
 async fn blocking<T: Send + 'static>(

@@ -19,6 +19,7 @@ use crate::pool::{Place, Pool, Settling};
 use crate::report::{Report, failure_of, init_report_line, start_line};
 use crate::runner::FunctionRunner;
 use crate::runtimes::{Places, Unready};
+use crate::watcher::Watching;
 use crate::worker::{Ending, Readiness, Start, Worker};
 
 /// One invocation that has its turn.
@@ -32,6 +33,8 @@ pub(crate) struct Turn {
     pub(crate) permit: OwnedSemaphorePermit,
     /// Whether its caller wants the end of the log.
     pub(crate) tail: bool,
+    /// What keeps processes watched until it is over.
+    pub(crate) _watching: Watching,
 }
 
 /// A process with what came of its start.

@@ -25,6 +25,7 @@ use crate::environment::{Surroundings, environment};
 use crate::exchange::{Answer, Event, Exchange, Phase};
 use crate::invocation::FunctionFailure;
 use crate::launcher::LaunchLimits;
+use crate::left::{Mark, WORK};
 use crate::logs::Logs;
 use crate::output::Output;
 use crate::pool::{NewPlace, Presence};
@@ -135,8 +136,10 @@ impl Worker {
             memory: mebibytes(function.memory_mib),
             cpu_ms: u64::from(function.timeout_s) * u64::from(limits.cpu_per_second_max) * 1_000,
             threads: limits.threads_max,
+            temporary: limits.temporary_bytes_max,
         };
-        let watched = Arc::new(Watched::new(ProcessGroup::new(leader), used, kill.clone()));
+        let watched =
+            Arc::new(Watched::new(ProcessGroup::new(leader), used, temporary.clone(), kill.clone()));
         host.watcher.watch(&watched);
         let (output, reader) =
             Output::new(printed, function.name.clone(), host.logs.clone(), limits.output_bytes_max);
@@ -280,7 +283,13 @@ impl Supervisor {
             () = kill.cancelled() => None,
         };
         // What it started ends with it.
-        let killing = tokio::task::spawn_blocking(move || watched.group.kill()).await;
+        let (killed, mark) = (Arc::clone(&watched), Mark::of_folder(&temporary));
+        let killing = tokio::task::spawn_blocking(move || {
+            killed.group.kill();
+            // Where the leader ended before them, what left its group can be known by its environment only.
+            mark.kill_processes();
+        });
+        let killing = killing.await;
         if let Err(error) = killing {
             debug!(%error, "the processes of a function could not be killed");
         }
@@ -289,6 +298,7 @@ impl Supervisor {
             None => child.wait().await,
         };
         ending.send_replace(Some(ended.unwrap_or_else(|_| ExitStatus::from_raw(UNKNOWN_STATUS))));
+        watched.gone.cancel();
         closed.cancel();
         let removing = tokio::task::spawn_blocking(move || remove_folder(&temporary)).await;
         if let Ok(Err(error)) = removing {
@@ -299,7 +309,7 @@ impl Supervisor {
 
 /// Where processes have folders of their own.
 pub(crate) fn work_folder(config: &Config) -> PathBuf {
-    config.data.join("work")
+    config.data.join(WORK)
 }
 
 /// How long after its connection broke a process may take to end.

@@ -39,7 +39,7 @@ pub enum Refusal {
     Deactivated,
     /// The registration was tried as often as it may be, and is a dead letter.
     #[error(
-        "the registration was given up after {attempts} attempts; the last problem: {problem}; try it again with `landfall registrations retry`"
+        "the registration was given up; failed attempts: {attempts}; the last problem: {problem}; try it again with `landfall registrations retry`"
     )]
     GaveUp {
         /// How many attempts failed.
@@ -127,7 +127,7 @@ pub enum Refusal {
     },
     /// The thing has another device of the same CA certificate already.
     #[error(
-        "thing {thing} has certificate {principal} already; detach that, or set existing_thing = \"join\" to allow several"
+        "thing {thing} has certificate {principal} already; detach that, or set ExistingThing = \"join\" to allow several"
     )]
     ThingTaken {
         /// The thing.

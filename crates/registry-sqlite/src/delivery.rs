@@ -54,6 +54,10 @@ statements! {
     REMOVE = "DELETE FROM deliveries WHERE delivery_id = $1";
     PRUNE = "DELETE FROM deliveries WHERE status = $1 AND rid <=
         (SELECT rid FROM deliveries WHERE status = $1 ORDER BY rid DESC LIMIT 1 OFFSET $2)";
+    // Read from the newest on until there are too many bytes; the length of a text is known without the text.
+    SIZES = "SELECT rid, octet_length(request) + COALESCE(octet_length(error_request), 0)
+        FROM deliveries WHERE status = $1 ORDER BY rid DESC";
+    PRUNE_UP_TO = "DELETE FROM deliveries WHERE status = $1 AND rid <= $2";
 }
 
 #[async_trait]
@@ -81,11 +85,30 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &DeliveryChange) -> Result<()
             let removed = execute(apply.connection, REMOVE, [id.as_bytes()])?;
             keep_row_ids(apply, removed)
         }
-        DeliveryChange::Prune { status, kept_max } => {
-            let removed = execute(apply.connection, PRUNE, params![status_code(*status), kept_max])?;
+        DeliveryChange::Prune { status, kept_max, bytes_max } => {
+            let status = status_code(*status);
+            let mut removed = execute(apply.connection, PRUNE, params![status, kept_max])?;
+            if let Some(rid) = first_beyond(apply.connection, status, *bytes_max)? {
+                removed += execute(apply.connection, PRUNE_UP_TO, params![status, rid])?;
+            }
             keep_row_ids(apply, removed)
         }
     }
+}
+
+/// The newest row of a status that makes its requests and those of the newer ones too long.
+fn first_beyond(connection: &Connection, status: i64, bytes_max: u64) -> Result<Option<i64>, ApplyError> {
+    let mut statement = connection.prepare_cached(SIZES)?;
+    let mut rows = statement.query([status])?;
+    let mut bytes = 0_u64;
+    while let Some(row) = rows.next()? {
+        let more: i64 = row.get(1)?;
+        bytes = bytes.saturating_add(u64::try_from(more).unwrap_or(0));
+        if bytes > bytes_max {
+            return Ok(Some(row.get(0)?));
+        }
+    }
+    Ok(None)
 }
 
 /// Nothing that the writer remembers is a delivery, so that it need not forget anything.

@@ -65,6 +65,15 @@ pub(crate) fn apply(apply: &mut Apply<'_>, change: &DestinationChange) -> Result
             }
             set_status(apply.connection, rid, DestinationStatus::Enabled, None, None, *at)
         }
+        DestinationChange::FailConfirmation { token, reason, at } => {
+            let id = token.destination();
+            let (rid, destination) = find(apply.connection, id)?;
+            let is_awaited = destination.confirmation_token.as_ref() == Some(token);
+            if !is_awaited || destination.status != DestinationStatus::InProgress {
+                return Err(Conflict::DestinationToken(id).into());
+            }
+            set_status(apply.connection, rid, DestinationStatus::Error, Some(reason), Some(token), *at)
+        }
         DestinationChange::Delete { id } => {
             let (rid, _) = find(apply.connection, *id)?;
             apply.delete(DELETE, rid)

@@ -89,12 +89,14 @@ macro_rules! conformance_suite {
                 deliveries_are_filtered_and_listed_by_page
                 waiting_deliveries_are_read_the_oldest_first
                 pruning_keeps_the_newest
+                pruning_keeps_so_many_bytes
             }
             destination {
                 a_destination_is_created_once
                 destinations_are_bounded
                 the_status_of_a_destination_is_set
                 a_destination_is_confirmed_once
+                a_confirmation_fails_only_while_it_is_awaited
                 a_destination_is_deleted
                 destinations_are_listed_by_page
             }

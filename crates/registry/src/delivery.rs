@@ -51,12 +51,14 @@ pub enum DeliveryChange {
     Store(Box<Delivery>),
     /// Removes it, if it is stored.
     Remove(DeliveryId),
-    /// Removes those of a status but for the last ones that were stored.
+    /// Removes those of a status but for the last ones that were stored: as many as both bounds let stay.
     Prune {
         /// The status.
         status: DeliveryStatus,
         /// How many stay.
         kept_max: u32,
+        /// How many bytes the requests of those that stay have together, those of their error actions included.
+        bytes_max: u64,
     },
 }
 
@@ -82,16 +84,17 @@ impl Transaction {
     }
 
     /// Removes deliveries that ended well: of those that were delivered, and of those that the error action handled, all but
-    /// the last `kept_max` of each that were stored.
-    pub fn prune_deliveries(&mut self, kept_max: u32) {
+    /// the last `kept_max` of each that were stored, and of these the last whose requests have at most `bytes_max` bytes.
+    pub fn prune_deliveries(&mut self, kept_max: u32, bytes_max: u64) {
         for status in [DeliveryStatus::Delivered, DeliveryStatus::HandledByErrorAction] {
-            self.push(Change::Delivery(DeliveryChange::Prune { status, kept_max }));
+            self.push(Change::Delivery(DeliveryChange::Prune { status, kept_max, bytes_max }));
         }
     }
 
-    /// Removes dead letters, all but the last `kept_max` that were stored.
-    pub fn prune_dead_letters(&mut self, kept_max: u32) {
+    /// Removes dead letters, all but the last `kept_max` that were stored, and of these the last whose requests have at most
+    /// `bytes_max` bytes.
+    pub fn prune_dead_letters(&mut self, kept_max: u32, bytes_max: u64) {
         let status = DeliveryStatus::Dead;
-        self.push(Change::Delivery(DeliveryChange::Prune { status, kept_max }));
+        self.push(Change::Delivery(DeliveryChange::Prune { status, kept_max, bytes_max }));
     }
 }

@@ -53,6 +53,17 @@ pub enum DestinationChange {
         /// When.
         at: UnixTime,
     },
+    /// Sets it ERROR, because it could not be asked to confirm; its token still confirms it, since the message may have come
+    /// all the same. Conflict: it does not exist, or it does not wait for this token any more: it was confirmed, disabled, or
+    /// asked anew.
+    FailConfirmation {
+        /// What would have confirmed it.
+        token: ConfirmationToken,
+        /// Why it could not be asked.
+        reason: Arc<str>,
+        /// When.
+        at: UnixTime,
+    },
     /// Deletes it. Conflict: it does not exist.
     Delete {
         /// Its id.
@@ -82,6 +93,16 @@ impl Transaction {
     /// Sets the topic rule destination ENABLED whose token this is.
     pub fn confirm_destination(&mut self, token: ConfirmationToken, at: UnixTime) {
         self.push(Change::Destination(DestinationChange::Confirm { token, at }));
+    }
+
+    /// Sets the topic rule destination ERROR that waits for this token, because it could not be asked to confirm.
+    pub fn fail_destination_confirmation(
+        &mut self,
+        token: ConfirmationToken,
+        reason: Arc<str>,
+        at: UnixTime,
+    ) {
+        self.push(Change::Destination(DestinationChange::FailConfirmation { token, reason, at }));
     }
 
     /// Deletes a topic rule destination.

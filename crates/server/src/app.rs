@@ -100,6 +100,7 @@ pub(crate) struct Running {
     registry: Arc<SqliteRegistry>,
     lifecycle: Lifecycle,
     settings: Arc<RegistrarSettings>,
+    functions: Option<Arc<FunctionRunner>>,
     info: ServerInfo,
     /// Kept to the last: it is what keeps a second server out.
     data: DataDir,
@@ -154,8 +155,8 @@ impl Config {
         };
         api_url.send_replace(info.endpoint());
         let Outside { aws, functions, .. } = outside;
+        let running = Running { registry, lifecycle, settings, functions: functions.clone(), info, data };
         let functions = functions.map(|runner| (runner, aws as Arc<dyn MessageQueues>));
-        let running = Running { registry, lifecycle, settings, info, data };
         Ok(App { broker, rules, log_sinks, functions, api, running })
     }
 
@@ -373,6 +374,10 @@ impl Running {
         if !self.lifecycle.drain(grace).await {
             let open = self.lifecycle.tracker.len();
             warn!(tasks.open = open, limit = "--drain", "not everything came to its end in time");
+            // What functions started would outlive us.
+            if let Some(functions) = &self.functions {
+                functions.kill_all().await;
+            }
         }
         self.registry.close().await;
         drop(self.data);

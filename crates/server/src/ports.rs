@@ -19,12 +19,12 @@ use landfall_functions::{
 };
 use landfall_interceptors::PreparedInterceptors;
 use landfall_model::{
-    CertificateId, ClientId, Clock, ConfirmationToken, DestinationStatus, Function, FunctionName,
-    RuntimeName, Scope, TopicRuleDestination,
+    CertificateId, ClientId, Clock, ConfirmationToken, Function, FunctionName, RuntimeName, Scope,
+    TopicRuleDestination,
 };
 use landfall_policy::PolicyAction;
 use landfall_registration::SettingsSet;
-use landfall_registry::{Registry, Transaction};
+use landfall_registry::{CommitError, Conflict, Registry, Transaction};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry as MetricsRegistry;
 use tokio::sync::watch;
@@ -206,14 +206,18 @@ impl DestinationConfirmer for Confirmations {
     }
 }
 
-/// Writes to a destination why it could not be asked to confirm.
+/// Writes to a destination why it could not be asked to confirm, if it still waits for that: it may have confirmed although no
+/// answer came, or have been asked anew.
 async fn note_failure(registry: &dyn Registry, clock: &dyn Clock, token: &ConfirmationToken, problem: &str) {
     let mut transaction = Transaction::new();
-    let status = DestinationStatus::Error;
-    transaction.set_destination_status(token.destination(), status, Some(problem.into()), None, clock.now());
-    if let Err(problem) = registry.commit(transaction).await {
-        let error: &dyn std::error::Error = &problem;
-        error!(error, "the status of a destination cannot be stored");
+    transaction.fail_destination_confirmation(*token, problem.into(), clock.now());
+    match registry.commit(transaction).await {
+        Ok(_)
+        | Err(CommitError::Conflict(Conflict::DestinationToken(_) | Conflict::DestinationNotFound(_))) => {}
+        Err(problem) => {
+            let error: &dyn std::error::Error = &problem;
+            error!(error, "the status of a destination cannot be stored");
+        }
     }
 }
 
@@ -280,5 +284,56 @@ impl SettingsReloader for Reloader {
             warn!(%problem, "settings of the registrar stay as they were");
             format!("{problem:#}")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_model::{DestinationId, DestinationStatus, UnixTime};
+    use landfall_registry::{Destinations as _, MemoryRegistry};
+
+    use super::*;
+
+    struct At(i64);
+
+    impl Clock for At {
+        fn now(&self) -> UnixTime {
+            UnixTime::from_secs(self.0)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_late_failure_of_a_confirmation_message_undoes_no_confirmation() {
+        use DestinationStatus::{Disabled, Enabled, Error, InProgress};
+        let id = DestinationId::from_bytes([1; 16]);
+        let token = |secret| ConfirmationToken::new(id, [secret; ConfirmationToken::SECRET_BYTES]);
+        for (status, stored, expected) in [
+            (InProgress, Some(token(1)), Error),
+            (InProgress, Some(token(2)), InProgress),
+            (Enabled, None, Enabled),
+            (Disabled, None, Disabled),
+        ] {
+            let registry = MemoryRegistry::new();
+            let destination = TopicRuleDestination {
+                id,
+                url: "https://example.com/".into(),
+                status,
+                reason: None,
+                confirmation_token: stored,
+                created_at: UnixTime::from_secs(1),
+                modified_at: UnixTime::from_secs(1),
+            };
+            let mut transaction = Transaction::new();
+            transaction.create_destination(destination.clone());
+            registry.commit(transaction).await.unwrap();
+            note_failure(&registry, &At(2), &token(1), "no answer").await;
+            let found = registry.destination(&id).await.unwrap().unwrap();
+            assert_eq!((found.status, found.confirmation_token), (expected, stored));
+            assert_eq!(found == destination, status == expected);
+        }
+        // One that was deleted meanwhile stays deleted.
+        let registry = MemoryRegistry::new();
+        note_failure(&registry, &At(2), &token(1), "no answer").await;
+        assert_eq!(registry.destination(&id).await.unwrap(), None);
     }
 }

@@ -48,7 +48,7 @@ enum Fate {
 #[derive(Clone, Debug)]
 enum Step {
     Publish { deliveries: u32, has_error_action: bool },
-    PublishMessage { has_error_action: bool },
+    PublishMessage { has_error_action: bool, depth: u8 },
     Start,
     Finish { which: usize, kind: Option<ServiceFailureKind> },
     BeginWrite,
@@ -137,7 +137,8 @@ impl World {
             return;
         }
         let start = self.running.swap_remove(which % self.running.len());
-        let result = kind.map_or(Ok(()), |kind| Err(ServiceFailure { kind, message: "no".to_owned() }));
+        let result =
+            kind.map_or(Ok(Performed::Done), |kind| Err(ServiceFailure { kind, message: "no".to_owned() }));
         let error_id = delivery(self.number(), false).id;
         let error_action = start.error_request.map(|request| (error_id, request));
         let attempt = Attempt { began_at: self.now.wall, duration: Duration::from_millis(1), result };
@@ -145,7 +146,7 @@ impl World {
         let Some(outcome) = self.core.handle_finished(start.id, attempt, resources, self.now) else { return };
         let before = self.fates.get(&start.id).copied();
         match outcome {
-            Outcome::Delivered => {
+            Outcome::Delivered | Outcome::Cut => {
                 self.fates.insert(start.id, Fate::Done);
             }
             Outcome::Dead => {
@@ -264,9 +265,9 @@ impl World {
                     self.take_event(self.events.len() - 1, deliveries, has_error_action);
                 }
             }
-            Step::PublishMessage { has_error_action } => {
+            Step::PublishMessage { has_error_action, depth } => {
                 let delivery = delivery(self.number(), has_error_action);
-                self.core.handle_new(delivery, Source::Message, 0);
+                self.core.handle_new(delivery, Source::Message, depth);
             }
             Step::Start => self.running.extend(self.core.poll_start(self.now.instant)),
             Step::Finish { which, kind } => self.finish(which, kind),
@@ -585,6 +586,49 @@ fn failed_deliveries_of_events_make_room_and_messages_do_not_take_it() {
 }
 
 #[test]
+fn messages_that_came_through_several_rules_take_an_eighth_of_the_room() {
+    for (depth, expected) in [(0, 8), (1, 8), (2, 1), (8, 1)] {
+        let mut world = World::new();
+        let take = |world: &mut World, depth| {
+            let delivery = delivery(world.number(), true);
+            world.core.handle_new(delivery, Source::Message, depth)
+        };
+        let taken = (0..20).filter(|_| take(&mut world, depth)).count();
+        assert_eq!(taken, expected, "{depth}");
+        let others = (0..20).filter(|_| take(&mut world, 1)).count();
+        assert_eq!(others, 8 - expected, "{depth}");
+        world.check();
+        // The error action of one that fails takes its place, and the room is there again when that has ended.
+        while world.core.waiting() > 0 {
+            world.step(&Step::Start);
+            world.finish(0, LASTING);
+            world.settle_writes();
+            world.check();
+        }
+        assert!(take(&mut world, depth), "{depth}");
+    }
+}
+
+#[test]
+fn the_first_write_prunes_and_then_each_that_makes_an_eighth_of_the_bytes() {
+    let mut world = World::new();
+    world.core.limits.dead_letters_bytes_max = 8 * 2_500;
+    let prunes = (0..9).map(|_| {
+        let row = delivery(world.number(), false);
+        let row = Delivery { request: "x".repeat(1_000).into(), ..row };
+        assert!(world.core.handle_new(row, Source::Message, 0));
+        world.step(&Step::Start);
+        world.fail(LASTING);
+        let prunes = world.core.poll_writes().unwrap().prunes;
+        world.core.handle_written(true);
+        prunes
+    });
+    // Each takes 1,000 bytes, and those of what is beside its request: 1,768.
+    let expected = [true, false, true, false, true, false, true, false, true];
+    assert_eq!(prunes.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn problems_are_cut_at_a_character() {
     for (text, expected) in [("", ""), ("ab", "ab"), ("abc", "ab"), ("aä", "a"), ("ää", "ä")] {
         assert_eq!(cut(text, 2), expected);
@@ -599,7 +643,8 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (1_u32..3, any::<bool>())
             .prop_map(|(deliveries, has_error_action)| Step::Publish { deliveries, has_error_action }),
-        1 => any::<bool>().prop_map(|has_error_action| Step::PublishMessage { has_error_action }),
+        1 => (any::<bool>(), 0_u8..4)
+            .prop_map(|(has_error_action, depth)| Step::PublishMessage { has_error_action, depth }),
         6 => Just(Step::Start),
         6 => (0_usize..3, kind).prop_map(|(which, kind)| Step::Finish { which, kind }),
         4 => Just(Step::BeginWrite),

@@ -238,3 +238,24 @@ async fn only_the_newest_of_what_ended_are_kept() {
     sleep(Duration::from_secs(1)).await;
     assert!(world.rows().await.len() <= 4, "{}", world.rows().await.len());
 }
+
+#[tokio::test(start_paused = true)]
+async fn dead_letters_are_bounded_in_bytes() {
+    let mut world = World::new();
+    world.limits.dead_letters_bytes_max = 20_000;
+    // There is no such function: each delivery fails for good.
+    let mut rule = jitr_rule();
+    rule["sql"] = json!("SELECT * FROM 'a'");
+    world.create_rule("r", &rule).await;
+    let running = world.start().await;
+    let payload = json!({ "text": "x".repeat(1_000) }).to_string();
+    for number in 1..=60 {
+        running.publish("a", &payload, Publisher::Api);
+        sleep(Duration::from_secs(1)).await;
+        let rows = world.rows().await;
+        let bytes: usize = rows.iter().map(|row| row.request.len()).sum();
+        // An eighth more may be there until they are forgotten the next time.
+        assert!(bytes <= 20_000 + 20_000 / 8 + 2_000, "{bytes} after {number}");
+        assert!(rows.len() >= 10.min(number), "{} after {number}", rows.len());
+    }
+}

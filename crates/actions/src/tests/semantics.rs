@@ -199,31 +199,79 @@ async fn a_change_of_a_rule_counts_for_the_next_message() {
 struct Loop {
     engine: Mutex<Weak<Engine>>,
     depths: Mutex<Vec<u8>>,
+    /// Where somebody else publishes, once for every so many messages that come back.
+    beside: Option<&'static str>,
+}
+
+impl Loop {
+    const BESIDE_EVERY: usize = 10;
 }
 
 #[async_trait]
 impl MessagePublisher for Loop {
     async fn publish(&self, message: Message, _expires_after: Option<Duration>, depth: u8) {
-        self.depths.lock().unwrap().push(depth);
-        let engine = self.engine.lock().unwrap().upgrade();
-        if let Some(engine) = engine {
-            engine.published(PublishedMessage { message: &message, publisher: Publisher::Rule { depth } });
+        let published = {
+            let mut depths = self.depths.lock().unwrap();
+            depths.push(depth);
+            depths.len()
+        };
+        let Some(engine) = self.engine.lock().unwrap().upgrade() else { return };
+        engine.published(PublishedMessage { message: &message, publisher: Publisher::Rule { depth } });
+        if let Some(topic) = self.beside.filter(|_| published.is_multiple_of(Self::BESIDE_EVERY)) {
+            let topic = TopicName::parse(topic).unwrap();
+            let beside = Message::new(topic, Bytes::from_static(b"{}"), QoS::AtMostOnce);
+            engine.published(PublishedMessage { message: &beside, publisher: Publisher::Api });
         }
     }
+}
+
+/// An engine whose messages come back to it.
+async fn start_looped(world: &World, publisher: &Arc<Loop>) -> Running {
+    let running = world.build().await;
+    *publisher.engine.lock().unwrap() = Arc::downgrade(&running.engine);
+    running.engine.spawn(Arc::clone(publisher) as _, &running.stopping);
+    running
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_loop_of_rules_is_cut() {
     let world = World::new();
-    world.create_rule("r", &republish_rule("a/#", "a/b")).await;
-    let running = world.build().await;
+    let mut rule = republish_rule("a/#", "a/b");
+    rule["errorAction"] = republish_to("errors");
+    world.create_rule("r", &rule).await;
     let publisher = Arc::new(Loop::default());
-    *publisher.engine.lock().unwrap() = Arc::downgrade(&running.engine);
-    running.engine.spawn(Arc::clone(&publisher) as _, &running.stopping);
+    let running = start_looped(&world, &publisher).await;
     running.publish("a/a", "{}", Publisher::Api);
-    let rows = world.until(&[DeliveryStatus::Dead]).await;
+    sleep(Duration::from_secs(1)).await;
     assert_eq!(*publisher.depths.lock().unwrap(), [1, 2, 3, 4, 5, 6, 7, 8]);
-    assert!(rows[0].attempts[0].problem.contains("8 rules"), "{:?}", rows[0].attempts);
+    assert_eq!(world.rows().await, [], "the end of a loop is no dead letter");
+    assert_eq!(running.counted("landfall_rule_loops_cut_total"), 1);
+    let cut = "landfall_rule_attempts_total{action=\"republish\",outcome=\"cut\"}";
+    assert_eq!(running.counted(cut), 1);
+    assert_eq!(running.counted("landfall_rule_deliveries_waiting"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_multiplies_messages_takes_no_room_of_others() {
+    let mut world = World::with_function(returned).await;
+    world.limits.deliveries_waiting_max = 800;
+    let mut rule = republish_rule("a", "a");
+    rule["actions"] = Value::from(vec![republish_to("a"); 10]);
+    world.create_rule("r", &rule).await;
+    let mut other = jitr_rule();
+    other["sql"] = json!("SELECT * FROM 'b'");
+    world.create_rule("other", &other).await;
+    let publisher = Arc::new(Loop { beside: Some("b"), ..Loop::default() });
+    let running = start_looped(&world, &publisher).await;
+    running.publish("a", "{}", Publisher::Api);
+    sleep(Duration::from_secs(5)).await;
+
+    let published = publisher.depths.lock().unwrap().len();
+    assert!((200..5_000).contains(&published), "{published}");
+    assert_eq!(world.functions.invocations().all().len(), published / Loop::BESIDE_EVERY);
+    assert!(running.counted("landfall_rule_loops_cut_total") > 0);
+    assert!(running.counted("landfall_rule_deliveries_dropped_total") > 0);
+    assert_eq!((running.counted("landfall_rule_deliveries_waiting"), world.rows().await), (0, Vec::new()));
 }
 
 #[tokio::test(start_paused = true)]

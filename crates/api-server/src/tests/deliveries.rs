@@ -108,6 +108,21 @@ async fn deliveries_are_listed_by_what_they_are() {
 }
 
 #[tokio::test]
+async fn a_page_of_deliveries_has_at_most_a_hundred() {
+    let world = World::start().await;
+    let mut transaction = Transaction::new();
+    for number in 1..=101 {
+        transaction.store_delivery(delivery(number, DeliveryState::Dead { at: EARLIER }));
+    }
+    world.registry.commit(transaction).await.unwrap();
+    for query in ["", "?limit=100"] {
+        let page = get(&world, &format!("/landfall/v1/deliveries{query}")).await;
+        let page: delivery::Deliveries = serde_json::from_value(page).unwrap();
+        assert_eq!((page.deliveries.len(), page.next.is_some()), (100, true), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_dead_letter_is_replayed() {
     let world = world().await;
     let path = format!("/landfall/v1/deliveries/{}/replay", uuid(1));
@@ -157,7 +172,12 @@ async fn what_makes_no_sense_is_refused() {
         (
             "GET",
             format!("{deliveries}?limit=0"),
-            "400 InvalidRequestException: limit is \"0\"; it takes a number from 1 to 1000".to_owned(),
+            "400 InvalidRequestException: limit is \"0\"; it takes a number from 1 to 100".to_owned(),
+        ),
+        (
+            "GET",
+            format!("{deliveries}?limit=101"),
+            "400 InvalidRequestException: limit is \"101\"; it takes a number from 1 to 100".to_owned(),
         ),
         (
             "GET",

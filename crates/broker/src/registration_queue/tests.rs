@@ -444,7 +444,7 @@ async fn after_the_last_attempt_it_is_a_dead_letter_until_somebody_retries_it() 
     assert_eq!(until.since(at), Duration::from_secs(14 * 24 * 60 * 60));
     let records = world.records(&device).await;
     let Outcome::Failure(rejection) = &records[0].outcome else { panic!("{records:?}") };
-    let message = "the registration was given up after 3 attempts; the last problem: interceptor hook: connection refused; \
+    let message = "the registration was given up; failed attempts: 3; the last problem: interceptor hook: connection refused; \
                    try it again with `landfall registrations retry`";
     assert_eq!(rejection.message, message);
 

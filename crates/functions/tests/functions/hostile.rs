@@ -29,7 +29,7 @@ while :; do
     '"exit"') exit 7 ;;
     '"exit well"') exit 0 ;;
     '"die"') kill -9 $$ ;;
-    '"hang"') sleep 1000 ;;
+    '"hang"') : > "$TMPDIR/hangs"; sleep 1000 ;;
     '"twice"') respond 1; respond 2; continue ;;
     '"early"') respond 1; exit 3 ;;
     '"never next"') respond 1; sleep 1000 ;;
@@ -170,19 +170,30 @@ def handler(event, context):
             if os.fork() == 0:
                 time.sleep(1000)
         time.sleep(9)
+    if event == 'files':
+        for number in range(5):
+            with open(os.environ['TMPDIR'] + f'/{number}', 'wb') as file:
+                file.write(bytes(900_000))
+        time.sleep(9)
     if event == 'file':
         with open(os.environ['TMPDIR'] + '/large', 'wb') as file:
             file.write(bytes(3_000_000))
     return 'fine'
 ";
-    let limits =
-        Limits { cpu_per_second_max: 0, threads_max: 20, file_bytes_max: 1_000_000, ..Limits::default() };
+    let limits = Limits {
+        cpu_per_second_max: 0,
+        threads_max: 20,
+        file_bytes_max: 1_000_000,
+        temporary_bytes_max: 4_000_000,
+        ..Limits::default()
+    };
     let bounded = Fixture::with(limits).with_python();
     let function = bounded.python(hungry).await;
     for (event, error_type, message) in [
         ("cpu", "Runtime.ExitError", "ms of CPU time"),
         ("processes", "Runtime.ExitError", "processes and threads"),
         ("file", "OSError", "File too large"),
+        ("files", "Runtime.ExitError", "its temporary files (TMPDIR) have more than 4 MB"),
     ] {
         let (failure, log) = bounded.failed(&function, &json!(event).to_string()).await;
         assert_eq!(failure.error_type, error_type, "{event}: {failure:?} {log}");
@@ -201,6 +212,63 @@ def handler(event, context):
         assert!(failure.message.contains(message), "{event}: {failure:?} {log}");
         assert_eq!(fixture.returned(&function, r#""nothing""#).await, "fine");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_works_while_the_server_stops_is_watched_on() {
+    let limits = Limits { cpu_per_second_max: 0, ..Limits::default() };
+    let fixture = Fixture::with(limits);
+    let script = format!(
+        r#"{SHELL} next; : > "$TMPDIR/../../works"; while ! [ -e "$TMPDIR/../../stops" ]; do sleep 0.01; done
+        while :; do :; done"#
+    );
+    let mut function = fixture.shell(&script).await;
+    function.timeout_s = 9;
+    let invocation = fixture.failed(&function, "1");
+    let stopping = async {
+        let works = fixture.data.path().join("works");
+        until("it works", || works.exists()).await;
+        fixture.stopping.cancel();
+        std::fs::write(fixture.data.path().join("stops"), "").unwrap();
+    };
+    let ((failure, log), ()) = tokio::join!(invocation, stopping);
+    assert!(failure.message.contains("ms of CPU time"), "{failure:?} {log}");
+    fixture.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_lives_only_to_start_the_next_is_stopped_and_killed() {
+    // Its links have nothing in their environment that would tell whose they are.
+    let chain = "
+import os, subprocess, sys
+CHAIN = 'import os\\nwhile os.fork() == 0: os.setsid()\\nos._exit(0)'
+def handler(event, context):
+    if event == 'chain':
+        subprocess.Popen([sys.executable, '-c', CHAIN, os.environ['CHAIN']], env={}).wait()
+    return 'fine'
+";
+    let fixture = Fixture::new().with_python();
+    let mut function = fixture.python(chain).await;
+    function.environment = fixture.environment("CHAIN", "chain");
+    let mark = fixture.data.path().join("chain").display().to_string();
+    let links = || -> Vec<u64> {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let is_link = |pid: &u64| {
+            std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains(&mark))
+        };
+        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(is_link).collect()
+    };
+    assert_eq!(fixture.returned(&function, r#""chain""#).await, "fine");
+    let is_stopped = || {
+        let links = links();
+        !links.is_empty() && links.iter().all(|pid| state(*pid).as_deref() == Some("T"))
+    };
+    until("the chain is stopped", is_stopped).await;
+    assert_eq!(fixture.returned(&function, r#""more""#).await, "fine", "it goes on");
+    until("the chain is stopped again", is_stopped).await;
+    fixture.drain().await;
+    assert_eq!(links(), Vec::<u64>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -369,29 +437,78 @@ async fn a_server_that_stops_ends_all_and_invokes_none() {
     let fixture = Fixture::new();
     let function = obedient(&fixture).await;
     let pid = fixture.returned(&function, "1").await.as_u64().unwrap();
+    let children = fixture.returned(&function, r#""children""#).await;
     fixture.drain().await;
-    assert!(is_gone(pid));
+    for pid in [pid, children[0].as_u64().unwrap(), children[1].as_u64().unwrap()] {
+        assert!(is_gone(pid));
+    }
     assert!(is_empty(&fixture.data.path().join("work")));
     let refused = fixture.runner.invoke(&Arc::new(function), "1".into(), InvokeOptions::default()).await;
     assert!(matches!(refused, Err(InvokeError::NotServing)), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_wait_kills_all() {
+    let fixture = Fixture::new();
+    let function = obedient(&fixture).await;
+    let leader = fixture.returned(&function, "1").await.as_u64().unwrap();
+    let children = fixture.returned(&function, r#""children""#).await;
+    let (runner, hanging) = (Arc::clone(&fixture.runner), Arc::new(function));
+    let hanging = fixture.tracker.spawn(async move {
+        runner.invoke(&hanging, r#""hang""#.into(), InvokeOptions::default()).await.unwrap()
+    });
+    let work = fixture.data.path().join("work");
+    let hangs = |entry: std::fs::DirEntry| entry.path().join("hangs").exists();
+    until("the function works", || std::fs::read_dir(&work).unwrap().flatten().any(hangs)).await;
+    fixture.stopping.cancel();
+    fixture.runner.kill_all().await;
+    for pid in [leader, children[0].as_u64().unwrap(), children[1].as_u64().unwrap()] {
+        until("the process is gone", || is_gone(pid)).await;
+    }
+    let outcome = hanging.await.unwrap().outcome;
+    let InvocationOutcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
+    assert!(failure.message.ends_with("signal: killed"), "{failure:?}");
+    fixture.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_leaves_its_group_ends_with_a_process_that_ends_by_itself() {
+    let fixture = Fixture::new();
+    let script = format!(
+        r#"{SHELL} next; setsid sh -c 'echo $$ > "$TMPDIR/../../stray"; exec sleep 1000' &
+        while ! [ -s "$TMPDIR/../../stray" ]; do :; done; exit 3"#
+    );
+    let function = fixture.shell(&script).await;
+    let (failure, log) = fixture.failed(&function, "1").await;
+    assert!(failure.message.ends_with("exit status 3"), "{failure:?} {log}");
+    let stray = std::fs::read_to_string(fixture.data.path().join("stray")).unwrap();
+    let stray = stray.trim().parse().unwrap();
+    until("the stray is gone", || is_gone(stray)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_function_does_not_outlive_a_server_that_is_killed() {
     let launcher = crate::support::launcher();
-    // The shell stands for the server: the process that starts the launcher.
+    let fixture = Fixture::new();
+    let temporary = fixture.data.path().join("work/left");
+    std::fs::create_dir(&temporary).unwrap();
+    // The shell stands for the server: the process that starts the launcher. The function has a child, which leaves its
+    // group and writes into its folder.
     let script = r#""$0" --memory 1000000000 --cpu 100 --processes 100000 --files 100 --file-size 1000 --parent $$ \
-        -- sleep 1000 & echo $!; wait"#;
+        -- sh -c 'setsid sh -c "echo \$\$; while :; do mkdir -p \"\$TMPDIR/\$((N=N+1))\"; done" & exec sleep 1000' &
+        echo $!; wait"#;
     let mut server = tokio::process::Command::new("/bin/sh")
         .args(["-c", script])
         .arg(launcher)
+        .env("TMPDIR", &temporary)
         .stdout(std::process::Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
     let mut lines =
         tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(server.stdout.take().unwrap()));
-    let pid: u64 = lines.next_line().await.unwrap().unwrap().parse().unwrap();
+    let mut number = async || lines.next_line().await.unwrap().unwrap().parse::<u64>().unwrap();
+    let (pid, child) = (number().await, number().await);
     let is_running =
         || std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n");
     until("the function runs", is_running).await;
@@ -401,4 +518,12 @@ async fn a_function_does_not_outlive_a_server_that_is_killed() {
     assert!(limit("Max open files").contains("100 "), "{limits}");
     server.start_kill().unwrap();
     until("the function is gone", || is_gone(pid)).await;
+    assert!(!is_gone(child), "the system ends the function only");
+    fixture.drain().await;
+    // The next server ends what is left, and starts whatever is there.
+    let next = fixture.restarted();
+    assert!(is_gone(child));
+    assert!(is_empty(&fixture.data.path().join("work")));
+    let function = obedient(&next).await;
+    assert!(next.returned(&function, "1").await.is_u64());
 }

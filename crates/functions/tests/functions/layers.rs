@@ -122,11 +122,11 @@ async fn invocations_are_counted() {
     let mut text = String::new();
     encode(&mut text, &metrics).unwrap();
     for line in [
-        "function_invocations_total{function=\"jitr\"} 3",
-        "function_errors_total{function=\"jitr\"} 1",
-        "function_throttles_total{function=\"jitr\"} 1",
-        "function_process_starts_total{function=\"jitr\"} 1",
-        "function_duration_seconds_count{function=\"jitr\"} 3",
+        "landfall_function_invocations_total{function=\"jitr\"} 3",
+        "landfall_function_errors_total{function=\"jitr\"} 1",
+        "landfall_function_throttles_total{function=\"jitr\"} 1",
+        "landfall_function_process_starts_total{function=\"jitr\"} 1",
+        "landfall_function_duration_seconds_count{function=\"jitr\"} 3",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }

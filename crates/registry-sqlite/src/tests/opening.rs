@@ -293,7 +293,8 @@ async fn a_row_id_of_a_deleted_rule_or_delivery_is_not_given_again() {
             transaction(|tx| tx.delete_destination(sent_to().id)),
         ),
         ("deliveries", store(), transaction(|tx| tx.remove_delivery(dead().id))),
-        ("deliveries", store(), transaction(|tx| tx.prune_dead_letters(0))),
+        ("deliveries", store(), transaction(|tx| tx.prune_dead_letters(0, u64::MAX))),
+        ("deliveries", store(), transaction(|tx| tx.prune_dead_letters(9, 0))),
     ] {
         assert_row_id_is_not_given_again(table, insert, delete).await;
     }

@@ -91,7 +91,7 @@ pub async fn deliveries_change_with_their_transaction(registry: &dyn Registry) {
     })
     .await;
     conflict(registry, Conflict::TopicRuleNotFound(rule_name("r")), |tx| {
-        tx.prune_deliveries(0);
+        tx.prune_deliveries(0, u64::MAX);
         tx.remove_delivery(delivery_id(2));
         tx.store_delivery(full(3));
         tx.delete_topic_rule(rule_name("r"));
@@ -218,14 +218,54 @@ pub async fn pruning_keeps_the_newest(registry: &dyn Registry) {
             assert_eq!(found, expected);
         }
     };
-    assert_left(&|tx| tx.prune_deliveries(u32::MAX), [5, 5, 5, 5]).await;
-    assert_left(&|tx| tx.prune_deliveries(5), [5, 5, 5, 5]).await;
-    assert_left(&|tx| tx.prune_deliveries(4), [5, 4, 4, 5]).await;
-    assert_left(&|tx| tx.prune_deliveries(2), [5, 2, 2, 5]).await;
-    assert_left(&|tx| tx.prune_dead_letters(3), [5, 2, 2, 3]).await;
-    assert_left(&|tx| tx.prune_deliveries(0), [5, 0, 0, 3]).await;
-    assert_left(&|tx| tx.prune_deliveries(0), [5, 0, 0, 3]).await;
-    assert_left(&|tx| tx.prune_dead_letters(0), [5, 0, 0, 0]).await;
+    assert_left(&|tx| tx.prune_deliveries(u32::MAX, u64::MAX), [5, 5, 5, 5]).await;
+    assert_left(&|tx| tx.prune_deliveries(5, u64::MAX), [5, 5, 5, 5]).await;
+    assert_left(&|tx| tx.prune_deliveries(4, u64::MAX), [5, 4, 4, 5]).await;
+    assert_left(&|tx| tx.prune_deliveries(2, u64::MAX), [5, 2, 2, 5]).await;
+    assert_left(&|tx| tx.prune_dead_letters(3, u64::MAX), [5, 2, 2, 3]).await;
+    assert_left(&|tx| tx.prune_deliveries(0, u64::MAX), [5, 0, 0, 3]).await;
+    assert_left(&|tx| tx.prune_deliveries(0, u64::MAX), [5, 0, 0, 3]).await;
+    assert_left(&|tx| tx.prune_dead_letters(0, u64::MAX), [5, 0, 0, 0]).await;
     let gone = DeliveryId::from_bytes(*stored[1].id.as_bytes());
     assert_eq!(registry.delivery(&gone).await.unwrap(), None);
+}
+
+/// Of each status alone, the newest stay whose requests, with those of their error actions, have so many bytes in all; what
+/// would be too much stays not, nor anything before it, however short.
+pub async fn pruning_keeps_so_many_bytes(registry: &dyn Registry) {
+    let sized = |number: u32, request: &str, error_request: Option<&str>, state| Delivery {
+        request: request.into(),
+        error_request: error_request.map(Into::into),
+        state,
+        ..delivery(number, "r")
+    };
+    // The bytes of a character count, not the characters.
+    let dead = [
+        sized(1, "", None, DEAD),
+        sized(2, "12", None, DEAD),
+        sized(3, "1234", Some("56"), DEAD),
+        sized(4, "1", Some("üü"), DEAD),
+        sized(5, "ü", None, DEAD),
+    ];
+    let others = [
+        sized(6, "1234567", None, WAITING),
+        sized(7, "1234567", None, DELIVERED),
+        sized(8, "1234567", None, HANDLED),
+    ];
+    commit(registry, |tx| {
+        dead.iter().chain(&others).for_each(|delivery| tx.store_delivery(delivery.clone()));
+    })
+    .await;
+    for (kept_max, bytes_max, dead_left) in
+        [(9, u64::MAX, 5), (9, 15, 5), (9, 14, 3), (9, 13, 3), (9, 12, 2), (2, 12, 2), (1, 12, 1), (9, 1, 0)]
+    {
+        commit(registry, |tx| tx.prune_dead_letters(kept_max, bytes_max)).await;
+        let mut expected: Vec<_> = dead.iter().skip(5 - dead_left).cloned().collect();
+        expected.extend(others.iter().cloned());
+        assert_pages(&expected, |page| registry.deliveries(&EVERY, page)).await;
+    }
+    for (bytes_max, left) in [(7, &others[..]), (6, &others[..1])] {
+        commit(registry, |tx| tx.prune_deliveries(9, bytes_max)).await;
+        assert_pages(left, |page| registry.deliveries(&EVERY, page)).await;
+    }
 }

@@ -111,6 +111,48 @@ pub async fn a_destination_is_confirmed_once(registry: &dyn Registry) {
     assert_eq!(registry.destination(&id(2)).await.unwrap(), Some(destination(2)));
 }
 
+/// Only a destination that still waits for the token of a confirmation message is set ERROR because of that message, and the
+/// token still confirms it.
+pub async fn a_confirmation_fails_only_while_it_is_awaited(registry: &dyn Registry) {
+    use DestinationStatus::{Disabled, Enabled, Error, InProgress};
+    let fail =
+        |token| move |tx: &mut Transaction| tx.fail_destination_confirmation(token, "no".into(), LATER);
+    conflict(registry, Conflict::DestinationNotFound(id(1)), fail(token(1, 1))).await;
+    commit(registry, |tx| {
+        tx.create_destination(destination(1));
+        tx.create_destination(destination(2));
+    })
+    .await;
+    for (status, stored, told, is_awaited) in [
+        (InProgress, Some(token(1, 7)), token(1, 7), true),
+        (InProgress, Some(token(1, 8)), token(1, 7), false),
+        (InProgress, None, token(1, 7), false),
+        (Enabled, None, token(1, 7), false),
+        (Disabled, Some(token(1, 7)), token(1, 7), false),
+        (Error, Some(token(1, 7)), token(1, 7), false),
+    ] {
+        commit(registry, |tx| tx.set_destination_status(id(1), status, None, stored, NOW)).await;
+        let mut expected = TopicRuleDestination {
+            status,
+            reason: None,
+            confirmation_token: stored,
+            modified_at: NOW,
+            ..destination(1)
+        };
+        if is_awaited {
+            commit(registry, fail(told)).await;
+            (expected.status, expected.reason, expected.modified_at) = (Error, Some("no".into()), LATER);
+        } else {
+            conflict(registry, Conflict::DestinationToken(id(1)), fail(told)).await;
+        }
+        assert_eq!(registry.destination(&id(1)).await.unwrap(), Some(expected));
+    }
+    commit(registry, |tx| tx.confirm_destination(token(1, 7), LATER)).await;
+    assert_eq!(registry.destination(&id(1)).await.unwrap().unwrap().status, Enabled);
+    conflict(registry, Conflict::DestinationToken(id(1)), fail(token(1, 7))).await;
+    assert_eq!(registry.destination(&id(2)).await.unwrap(), Some(destination(2)));
+}
+
 /// One that was deleted is found neither by id nor by URL, and can come back with another id.
 pub async fn a_destination_is_deleted(registry: &dyn Registry) {
     let missing = Conflict::DestinationNotFound(id(1));

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use landfall_model::{DestinationId, DestinationStatus, TopicRuleDestination};
 
@@ -40,6 +42,17 @@ impl State {
                 destination.status = DestinationStatus::Enabled;
                 destination.reason = None;
                 destination.confirmation_token = None;
+                destination.modified_at = *at;
+            }
+            DestinationChange::FailConfirmation { token, reason, at } => {
+                let id = token.destination();
+                let destination = self.find_destination(id)?;
+                let is_awaited = destination.confirmation_token.as_ref() == Some(token);
+                if !is_awaited || destination.status != DestinationStatus::InProgress {
+                    return Err(Conflict::DestinationToken(id));
+                }
+                destination.status = DestinationStatus::Error;
+                destination.reason = Some(Arc::clone(reason));
                 destination.modified_at = *at;
             }
             DestinationChange::Delete { id } => {

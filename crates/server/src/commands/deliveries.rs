@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use landfall_api_server::delivery::{Attempt, Deliveries, Delivery};
+use landfall_api_server::landfall::DELIVERIES_MAX;
 use landfall_model::{CertificateId, DeliveryId, RuleName};
 
 use crate::client::Client;
@@ -37,7 +38,7 @@ enum Command {
         #[arg(long, value_enum)]
         status: Option<Status>,
         /// How many, the newest
-        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=i64::from(SHOWN_MAX)))]
         limit: u32,
         /// Print JSON
         #[arg(long)]
@@ -90,8 +91,8 @@ enum Status {
     Dead,
 }
 
-/// How many deliveries are asked for at once.
-const PAGE: u32 = 1_000;
+/// How many deliveries are shown at most.
+pub(crate) const SHOWN_MAX: u32 = 1_000;
 
 /// How many characters of a problem a list shows; all of it is shown with the delivery.
 const LISTED_PROBLEM_CHARS_MAX: usize = 80;
@@ -103,13 +104,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let client = Client::find(&arguments.data)?;
     match arguments.command {
         Command::List { filter, status, limit, json } => {
-            let mut page = deliveries(&client, &filter.query(status), limit, "descending", None)?;
-            page.deliveries.reverse();
+            let mut found = deliveries(&client, &filter.query(status), limit, "descending")?;
+            found.reverse();
             let is_everything = status.is_none() && filter.is_empty();
-            let text = match (json, page.deliveries.is_empty()) {
-                (true, _) => format!("{:#}", serde_json::to_value(&page.deliveries)?),
+            let text = match (json, found.is_empty()) {
+                (true, _) => format!("{:#}", serde_json::to_value(&found)?),
                 (false, true) if !is_everything => NONE_OF_THESE.to_owned(),
-                (false, _) => table(&page.deliveries),
+                (false, _) => table(&found),
             };
             print(&format!("{text}\n"))?;
         }
@@ -158,28 +159,40 @@ fn replay(client: &Client, ids: &[DeliveryId], filter: &Filter) -> Result<ExitCo
 fn every_dead_letter(client: &Client, filter: &Filter) -> Result<Vec<String>> {
     let query = filter.query(Some(Status::Dead));
     let mut ids = Vec::new();
-    let mut after = None;
-    loop {
-        let page = deliveries(client, &query, PAGE, "ascending", after.as_deref())?;
-        ids.extend(page.deliveries.into_iter().map(|delivery| delivery.id));
-        after = match page.next {
-            Some(next) => Some(next),
-            None => return Ok(ids),
-        };
-    }
+    for_each(client, &query, u32::MAX, "ascending", |delivery| ids.push(delivery.id))?;
+    Ok(ids)
 }
 
-fn deliveries(
+/// The deliveries of a query, at most so many.
+pub(crate) fn deliveries(client: &Client, query: &str, max: u32, order: &str) -> Result<Vec<Delivery>> {
+    let mut found = Vec::new();
+    for_each(client, query, max, order, |delivery| found.push(delivery))?;
+    Ok(found)
+}
+
+/// Reads the deliveries of a query page by page, at most so many: each can be large, and who reads them may need little of it.
+fn for_each(
     client: &Client,
     query: &str,
-    limit: u32,
+    max: u32,
     order: &str,
-    after: Option<&str>,
-) -> Result<Deliveries> {
-    let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
-    let target = format!("/landfall/v1/deliveries?limit={limit}&order={order}{after}{query}");
-    let answer = client.call("landfall", "GET", &target, None)?;
-    serde_json::from_value(answer).context("the server's answer is not understood")
+    mut take: impl FnMut(Delivery),
+) -> Result<()> {
+    let mut left = max;
+    let mut after = String::new();
+    loop {
+        let limit = left.min(DELIVERIES_MAX);
+        let target = format!("/landfall/v1/deliveries?limit={limit}&order={order}{after}{query}");
+        let answer = client.call("landfall", "GET", &target, None)?;
+        let Deliveries { deliveries, next } =
+            serde_json::from_value(answer).context("the server's answer is not understood")?;
+        left = left.saturating_sub(u32::try_from(deliveries.len()).unwrap_or(u32::MAX));
+        deliveries.into_iter().for_each(&mut take);
+        match next {
+            Some(next) if left > 0 => after = format!("&after={next}"),
+            Some(_) | None => return Ok(()),
+        }
+    }
 }
 
 fn progress(length: usize) -> ProgressBar {

@@ -1,4 +1,5 @@
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use landfall_model::FunctionName;
 
 use crate::client::Client;
 use crate::output::print;
+use crate::text::printable_lines;
 
 /// Prepare the machine for functions, and read what they log
 ///
@@ -116,7 +118,11 @@ fn logs(client: &Client, name: &FunctionName, follow: bool) -> Result<ExitCode> 
         let answer = client.call("landfall", "GET", &target, None)?;
         let page: FunctionLog =
             serde_json::from_value(answer).context("the server's answer is not understood")?;
-        let is_read = print(&page.text)?;
+        // Anybody may print in a function what would change the terminal of who reads it.
+        let is_read = match std::io::stdout().is_terminal() {
+            true => print(&printable_lines(&page.text))?,
+            false => print(&page.text)?,
+        };
         if !is_read || (page.text.is_empty() && !follow) {
             return Ok(ExitCode::SUCCESS);
         }

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
-use landfall_api_server::delivery::Deliveries;
+use landfall_api_server::delivery::Delivery;
 use landfall_api_server::landfall::{Registration, RegistrationOutcome, Registrations};
 use landfall_api_server::registration_job::{Attempt, RegistrationJob, RegistrationJobs, RetryOutcome};
 use landfall_model::{CaCertificateId, CertificateId, Clock as _};
@@ -113,7 +113,7 @@ enum Status {
 struct Shown {
     registrations: Vec<Registration>,
     job: Option<RegistrationJob>,
-    deliveries: Deliveries,
+    deliveries: Vec<Delivery>,
 }
 
 /// How many registrations are asked for at once.
@@ -163,7 +163,12 @@ fn show(client: &Client, id: CertificateId, json: bool) -> Result<()> {
     let shown = Shown {
         registrations: registrations.registrations,
         job: if_any(get(client, &format!("registration-jobs/{id}")))?,
-        deliveries: get(client, &format!("deliveries?certificate={id}&limit={PAGE}"))?,
+        deliveries: deliveries::deliveries(
+            client,
+            &format!("&certificate={id}"),
+            deliveries::SHOWN_MAX,
+            "ascending",
+        )?,
     };
     if shown.is_empty() {
         bail!("nothing is known of certificate {id}: it has not tried to connect");
@@ -309,7 +314,7 @@ impl Status {
 
 impl Shown {
     fn is_empty(&self) -> bool {
-        self.registrations.is_empty() && self.job.is_none() && self.deliveries.deliveries.is_empty()
+        self.registrations.is_empty() && self.job.is_none() && self.deliveries.is_empty()
     }
 
     fn to_json(&self) -> Result<Value> {
@@ -317,7 +322,7 @@ impl Shown {
         Ok(json!({
             "registrations": serde_json::to_value(registrations)?,
             "registrationJob": serde_json::to_value(job)?,
-            "deliveries": serde_json::to_value(&deliveries.deliveries)?,
+            "deliveries": serde_json::to_value(deliveries)?,
         }))
     }
 
@@ -332,9 +337,9 @@ impl Shown {
         }
         lines.extend(registrations.iter().flat_map(registration_lines));
         lines.extend(job.iter().flat_map(job_lines));
-        if !deliveries.deliveries.is_empty() {
+        if !deliveries.is_empty() {
             lines.push("topic rules:".to_owned());
-            lines.push(deliveries::table(&deliveries.deliveries));
+            lines.push(deliveries::table(deliveries));
         }
         lines.join("\n") + "\n"
     }
@@ -513,7 +518,6 @@ fn moment_before(text: &str, now_ms: i64) -> Result<i64> {
 
 #[cfg(test)]
 mod tests {
-    use landfall_api_server::delivery::Delivery;
 
     use super::*;
 
@@ -599,11 +603,11 @@ mod tests {
         insta::assert_snapshot!("none", table(&[]));
         insta::assert_snapshot!("jobs", job_table(&[job("WAITING"), job("DEAD"), job("DONE")]));
         insta::assert_snapshot!("line", line(&all[0]));
-        let deliveries = Deliveries { deliveries: vec![delivery()], next: None };
+        let deliveries = vec![delivery()];
         let shown = Shown { registrations: all.to_vec(), job: Some(job("DEAD")), deliveries };
         insta::assert_snapshot!("shown", shown.as_text(id()));
         assert!(!shown.is_empty());
-        let nothing = Deliveries { deliveries: Vec::new(), next: None };
+        let nothing = Vec::new();
         let waiting = Shown { registrations: Vec::new(), job: Some(job("WAITING")), deliveries: nothing };
         insta::assert_snapshot!("waiting", waiting.as_text(id()));
     }

@@ -74,11 +74,12 @@ pub(crate) struct Arguments {
     /// How long a thing type has to be deprecated before it can be deleted
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = humantime::parse_duration)]
     thing_type_deletion_delay: Duration,
-    /// Where SQS, DynamoDB and CloudWatch are, which rules and functions reach [default: AWS]; the environment variables
-    /// AWS_ENDPOINT_URL_SQS, _DYNAMODB and _CLOUDWATCH go before it
+    /// Where SQS, DynamoDB and CloudWatch are, for rule actions, event sources of functions and log sinks [default: AWS]; the
+    /// environment variables AWS_ENDPOINT_URL_SQS, _DYNAMODB and _CLOUDWATCH go before it
     #[arg(long, value_name = "URL")]
     aws_endpoint_url: Option<String>,
-    /// Run no functions and no programs of rules: who has the keys of the API can else run what they like
+    /// Run no functions, and no programs of rules. Without this, whoever has the keys of the API can run programs as the user
+    /// of the server
     #[arg(long)]
     no_functions: bool,
     /// Take API requests that are not signed
