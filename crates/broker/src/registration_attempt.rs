@@ -1,6 +1,7 @@
 //! One attempt of a registration whose interceptors have to be asked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use landfall_model::{
     BillingGroupName, CertificateId, CreationId, GreengrassName, Outcome, PolicyName, RegistrationJob,
@@ -34,7 +35,7 @@ pub(crate) enum Attempted {
     /// The registration has ended, and its job with it.
     Ended(Ending),
     /// An interceptor could not say whether the device may be registered.
-    Unanswered { interceptor: Box<str>, problem: String },
+    Unanswered { interceptor: Box<str>, problem: String, after: Option<Duration> },
 }
 
 /// What an attempt is made with.
@@ -116,8 +117,8 @@ impl Admissions {
                     let refusal = Refusal::InterceptorDenied { interceptor, message };
                     return self.refuse(&known, refusal, began).await;
                 }
-                Interception::Retry { interceptor, problem } => {
-                    return Ok(Attempted::Unanswered { interceptor, problem });
+                Interception::Retry { interceptor, problem, after } => {
+                    return Ok(Attempted::Unanswered { interceptor, problem, after });
                 }
             };
             if let Err(refusal) = apply_changes(&mut planned, &changes) {

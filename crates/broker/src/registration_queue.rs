@@ -400,10 +400,10 @@ impl RegistrationQueue {
             interceptors,
             began: waits_since,
         };
-        let (interceptor, problem) = match self.admissions.attempt(attempt).await {
+        let (interceptor, problem, after) = match self.admissions.attempt(attempt).await {
             Ok(Attempted::Ended(ending)) => return Ok(Made::Ended(ending)),
-            Ok(Attempted::Unanswered { interceptor, problem }) => (Some(interceptor), problem),
-            Err(problem) => (None, with_causes(&problem)),
+            Ok(Attempted::Unanswered { interceptor, problem, after }) => (Some(interceptor), problem, after),
+            Err(problem) => (None, with_causes(&problem), None),
         };
         if is_due {
             info!(certificate.id = %certificate, ca.id = %ca, interceptor.name = interceptor.as_deref(), problem, "registration is tried again");
@@ -415,7 +415,24 @@ impl RegistrationQueue {
         if wake == Wake::Retried {
             job.receive_count = 0;
         }
-        self.store_failure(job, is_due, &settings, waits_since).await
+        match after.filter(|_| is_due) {
+            Some(after) => self.store_wait(job, after, waits_since).await,
+            None => self.store_failure(job, is_due, &settings, waits_since).await,
+        }
+    }
+
+    /// Stores a job for which there is room later: nothing has failed, so that it is not given up for it.
+    async fn store_wait(
+        &self,
+        mut job: RegistrationJob,
+        after: Duration,
+        began: Instant,
+    ) -> Result<Made, AdmissionError> {
+        // Many may wait for the same room: they do not all come at once.
+        let pause = after + self.limits.first_pause.mul_f64(1.0 + f64::from(jitter()) / 256.0);
+        job.state = RegistrationJobState::Waiting { next_at: later(self.admissions.clock.now(), pause) };
+        self.admissions.store_job(&job, None, began).await?;
+        Ok(Made::Failed { job: Arc::new(job), next: Some(Instant::now() + pause) })
     }
 
     /// Stores a job of which an attempt has failed: it waits for the next one, or is given up.

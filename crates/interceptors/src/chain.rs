@@ -109,11 +109,15 @@ impl Interceptors for Chain {
                 Ok(Heeded::Changes(changes)) => all_changes.extend(changes),
                 Ok(Heeded::Place(place)) => places.push(place),
                 Ok(Heeded::Deny(message)) => return Interception::Deny { interceptor: name(), message },
-                Ok(Heeded::Wait(problem)) => return Interception::Retry { interceptor: name(), problem },
+                Ok(Heeded::Wait(problem, after)) => {
+                    return Interception::Retry { interceptor: name(), problem, after: Some(after) };
+                }
                 Err(failure) => {
                     let problem = with_sources(&failure);
                     match interceptor.on_failure {
-                        OnFailure::Retry => return Interception::Retry { interceptor: name(), problem },
+                        OnFailure::Retry => {
+                            return Interception::Retry { interceptor: name(), problem, after: None };
+                        }
                         OnFailure::Deny => {
                             return Interception::Deny { interceptor: name(), message: problem };
                         }
@@ -139,7 +143,7 @@ enum Heeded {
     Changes(Vec<AttributeChange>),
     Place(Place),
     Deny(String),
-    Wait(String),
+    Wait(String, Duration),
 }
 
 /// Carries out the changes of an answer, so that the next interceptor sees them.
@@ -151,11 +155,13 @@ fn heeded(said: Said, request: &mut InterceptorRequest) -> Result<Heeded, Failur
         }
         Said::Answer(Answer::Deny(message)) => Heeded::Deny(message),
         Said::Place(place) => Heeded::Place(place),
-        Said::NoPlace(wait) => Heeded::Wait(format!(
-            "the quota of CA certificate {} is used up; there is a place for another device in {} s",
-            request.applicant.ca,
-            wait.as_millis().div_ceil(1_000)
-        )),
+        Said::NoPlace(wait) => {
+            let (ca, seconds) = (request.applicant.ca, wait.as_millis().div_ceil(1_000));
+            let problem = format!(
+                "the quota of CA certificate {ca} is used up; there is a place for another device in {seconds} s"
+            );
+            Heeded::Wait(problem, wait)
+        }
     })
 }
 
@@ -242,7 +248,7 @@ mod tests {
     }
 
     fn retry(interceptor: &str, problem: &str) -> Interception {
-        Interception::Retry { interceptor: interceptor.into(), problem: problem.to_owned() }
+        Interception::Retry { interceptor: interceptor.into(), problem: problem.to_owned(), after: None }
     }
 
     #[tokio::test]
@@ -360,7 +366,7 @@ mod tests {
             world.function("first", many(0), OnFailure::Retry),
             world.function("second", many(25), OnFailure::Retry),
         ];
-        let Interception::Retry { interceptor, problem } = world.intercept(&chain).await else {
+        let Interception::Retry { interceptor, problem, .. } = world.intercept(&chain).await else {
             panic!("there are too many");
         };
         assert_eq!(&*interceptor, "second");
@@ -383,13 +389,21 @@ mod tests {
             world.device.ca.ca_id()
         );
         // Whatever a failure means: that there is no place is none.
-        assert_eq!(world.intercept(&[quota("quota")]).await, retry("quota", &problem));
+        let full = Interception::Retry {
+            interceptor: "quota".into(),
+            problem,
+            after: Some(Duration::from_secs(3_600)),
+        };
+        assert_eq!(world.intercept(&[quota("quota")]).await, full);
         *world.clock.0.lock().unwrap() = UnixTime::from_secs(NOW.as_secs() + 3_600);
         assert_eq!(world.intercept(&[quota("quota")]).await, allow);
         // A quota that the settings have no longer is forgotten; one that they still have is not.
         let prepared = &world.chain.prepared;
         prepared.retain([&quota("quota")]);
-        assert!(matches!(world.intercept(&[quota("quota")]).await, Interception::Retry { .. }));
+        assert!(matches!(
+            world.intercept(&[quota("quota")]).await,
+            Interception::Retry { after: Some(_), .. }
+        ));
         prepared.retain([]);
         assert_eq!(world.intercept(&[quota("quota")]).await, allow);
     }

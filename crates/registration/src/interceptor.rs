@@ -170,6 +170,8 @@ pub enum Interception {
         interceptor: Box<str>,
         /// Why not.
         problem: String,
+        /// When it can say more, where it knows: there is nothing wrong, and the attempt does not count against the device.
+        after: Option<Duration>,
     },
 }
 

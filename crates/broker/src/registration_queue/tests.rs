@@ -117,7 +117,7 @@ fn deny() -> Interception {
 }
 
 fn retry() -> Interception {
-    Interception::Retry { interceptor: "hook".into(), problem: "connection refused".to_owned() }
+    Interception::Retry { interceptor: "hook".into(), problem: "connection refused".to_owned(), after: None }
 }
 
 /// A registry with a CA certificate, and the queue over it.
@@ -427,6 +427,25 @@ async fn no_pause_is_longer_than_the_setting() {
         late.iter().all(|pause| (SECOND..=3 * SECOND + Duration::from_millis(2)).contains(pause)),
         "{late:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_room_costs_no_attempt() {
+    let minute = Duration::from_secs(60);
+    let full = || Interception::Retry {
+        interceptor: "quota".into(),
+        problem: "it is used up".to_owned(),
+        after: Some(minute),
+    };
+    let retries = Retries { max_receive_count: NonZeroU32::new(2).unwrap(), ..Retries::default() };
+    let world =
+        World::start_with(Script::new([full(), full(), full()], allow()), retries, &Limits::default()).await;
+    let device = world.applicant("1");
+    assert_eq!(world.stay(&device).await, Ok(ThingName::parse("thing-1").unwrap()));
+    assert_eq!(world.script.attempts(), [1, 2, 3, 4]);
+    for pause in world.script.pauses() {
+        assert!((minute..minute + 2 * SECOND).contains(&pause), "{pause:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
