@@ -150,7 +150,14 @@ fn a_certificate_is_explained_without_a_server() {
             ": cannot be said: would be registered, if a registered CA",
         ),
         (
-            &["explain", &file, "--ca", &ca_file, "--set", "ThingName=<%= certificate.attributes.subject.CN %> b"],
+            &[
+                "explain",
+                &file,
+                "--ca",
+                &ca_file,
+                "--set",
+                "ThingName=<%= certificate.attributes.subject.CN %> b",
+            ],
             1,
             ": would be refused: invalid_name\n",
         ),
