@@ -86,6 +86,16 @@ pub enum Refusal {
         "the certificate is PENDING_ACTIVATION and registered without a CA certificate, so that no registration activates it; set it to ACTIVE"
     )]
     PendingWithoutCa,
+    /// The subject has a field several times that a registration needs once.
+    #[error("the subject has {field} ({oid}) more than once, where a registration needs one: {found}")]
+    RepeatedSubjectField {
+        /// The field's name.
+        field: &'static str,
+        /// Its object identifier.
+        oid: &'static str,
+        /// What was found, cut to a bounded length.
+        found: String,
+    },
     /// The certificate was revoked.
     #[error("the certificate is REVOKED; the device needs a new one")]
     Revoked,
@@ -192,6 +202,7 @@ impl Refusal {
             Self::InvalidTag { .. } => "invalid_tag",
             Self::MissingSubjectField { .. } => "missing_subject_field",
             Self::PendingWithoutCa => "pending_without_ca",
+            Self::RepeatedSubjectField { .. } => "repeated_subject_field",
             Self::Revoked => "certificate_revoked",
             Self::Template { .. } => "template_failed",
             Self::ThingInBillingGroup { .. } => "thing_in_billing_group",

@@ -20,6 +20,12 @@ pub(crate) struct ValidSubject<'a> {
 /// Checks that a subject has the fields that a registration needs.
 pub(crate) fn validate(subject: &DistinguishedName) -> Result<ValidSubject<'_>, Refusal> {
     let required = |field: SubjectField| match subject.field(field) {
+        // Whoever reads the first of them and whoever reads them all would see two different devices.
+        Some(_) if subject.values(field.oid()).nth(1).is_some() => {
+            let values: Vec<&str> = subject.values(field.oid()).collect();
+            let (field, oid) = (long_name(field), field.oid());
+            Err(Refusal::RepeatedSubjectField { field, oid, found: shown(&values.join(", ")) })
+        }
         Some(value) if !value.is_empty() => Ok(value),
         Some(_) | None => Err(Refusal::MissingSubjectField {
             field: long_name(field),
@@ -191,6 +197,17 @@ pub(crate) mod tests {
                 "missing_subject_field",
                 "{oid} empty"
             );
+        }
+    }
+
+    #[test]
+    fn a_field_that_says_who_the_device_is_is_there_once() {
+        for (oid, _) in WORKSHOP {
+            let mut fields = WORKSHOP.to_vec();
+            fields.push((oid, "another"));
+            let refusal = validate(&subject(&fields)).unwrap_err();
+            assert_eq!(refusal.code(), "repeated_subject_field", "{oid}");
+            assert!(refusal.to_string().contains("another"), "{refusal}");
         }
     }
 

@@ -93,6 +93,11 @@ fn facts_of_refusal(refusal: &Refusal) -> Facts {
             };
             Facts::new(format!("the subject has the field {field} ({oid})")).found(found).accepted(accepted)
         }
+        Refusal::RepeatedSubjectField { field, oid, found } => {
+            Facts::new(format!("the subject has the field {field} ({oid}) once"))
+                .found(found)
+                .accepted("one of them")
+        }
         Refusal::PendingWithoutCa => status("PENDING_ACTIVATION, without a CA certificate"),
         Refusal::Revoked => {
             status("REVOKED").accepted("ACTIVE, which one that is REVOKED never becomes again")
