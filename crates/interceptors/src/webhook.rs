@@ -1,10 +1,9 @@
 use std::fs;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::hmac;
 use bytes::Bytes;
 use landfall_model::UnixTime;
+use landfall_services::{WebhookSecret, is_this_machine};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response, StatusCode, Url};
@@ -30,7 +29,7 @@ pub(crate) struct Webhook {
 
 /// What requests are made with, from files that may change.
 struct Kit {
-    key: hmac::Key,
+    secret: WebhookSecret,
     client: Client,
 }
 
@@ -68,7 +67,9 @@ enum KitError {
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     #[error(
-        "the secret has {found} bytes; {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} are needed, as `openssl rand -hex 32` makes"
+        "the secret has {found} bytes; {} to {} are needed, as `openssl rand -hex 32` makes",
+        WebhookSecret::BYTES_MIN,
+        WebhookSecret::BYTES_MAX
     )]
     Secret { found: usize },
     #[error("{} has no CA certificates in PEM: {problem}", path.display())]
@@ -77,17 +78,8 @@ enum KitError {
     Client(String),
 }
 
-/// The fewest bytes of a secret.
-const SECRET_BYTES_MIN: usize = 16;
-
-/// The most bytes of a secret.
-const SECRET_BYTES_MAX: usize = 4_096;
-
 /// How many characters of the content type an error repeats are enough; so many bytes of a wrong answer are read for it.
 const SAID_BYTES_MAX: usize = 1_024;
-
-const TIMESTAMP: &str = "x-landfall-timestamp";
-const SIGNATURE: &str = "x-landfall-signature";
 
 impl Webhook {
     /// Reads the files of a webhook. This blocks.
@@ -109,7 +101,7 @@ impl Webhook {
             let [secret, ca @ ..] = files else {
                 return Err(KitError::Secret { found: 0 }.into());
             };
-            Ok(Kit { key: read_secret(secret)?, client: client(ca.first().map(PathBuf::as_path))? })
+            Ok(Kit { secret: read_secret(secret)?, client: client(ca.first().map(PathBuf::as_path))? })
         });
         let kit = Watched::open(files, read, None, limits, now)
             .map_err(|problem| PrepareError::of("CaFile", problem))?;
@@ -122,9 +114,12 @@ impl Webhook {
         let _place = self.places.acquire().await.map_err(|_| Failure::Ending)?;
         let kit = self.kit.current(now).await?;
         let timestamp = time.as_secs().to_string();
-        let signature = signature(&kit.key, &timestamp, &body);
+        let signature = kit.secret.sign(&timestamp, &body);
         let request = kit.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
-        let request = request.header(TIMESTAMP, timestamp).header(SIGNATURE, signature).body(body);
+        let request = request
+            .header(WebhookSecret::TIMESTAMP, timestamp)
+            .header(WebhookSecret::SIGNATURE, signature)
+            .body(body);
         let answer = request.send().await.map_err(|error| self.no_answer(error))?;
         let status = answer.status();
         if !status.is_success() {
@@ -174,15 +169,6 @@ impl Webhook {
     }
 }
 
-/// The signature of a body: `v1=` and the HMAC-SHA-256 of the timestamp, a dot and the body, in hex.
-fn signature(key: &hmac::Key, timestamp: &str, body: &[u8]) -> String {
-    let mut context = hmac::Context::with_key(key);
-    context.update(timestamp.as_bytes());
-    context.update(b".");
-    context.update(body);
-    format!("v1={}", hex::encode(context.sign()))
-}
-
 fn parse_url(text: &str) -> Result<Url, UrlError> {
     let url = Url::parse(text).map_err(|problem| UrlError::Malformed(problem.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -190,26 +176,15 @@ fn parse_url(text: &str) -> Result<Url, UrlError> {
     }
     match url.scheme() {
         "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
+        "http" if url.host_str().is_some_and(is_this_machine) => Ok(url),
         "http" => Err(UrlError::Plain(url.host_str().unwrap_or_default().to_owned())),
         other => Err(UrlError::Scheme(other.to_owned())),
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    address.map_or(host == "localhost", |address| address.is_loopback())
-}
-
-/// The key in a file: its bytes, without the line feed at the end that editors make.
-fn read_secret(path: &Path) -> Result<hmac::Key, KitError> {
-    let bytes = fs::read(path).map_err(Unreadable::of(path))?;
-    let secret = bytes.trim_ascii_end();
-    if !(SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&secret.len()) {
-        return Err(KitError::Secret { found: secret.len() });
-    }
-    Ok(hmac::Key::new(hmac::HMAC_SHA256, secret))
+fn read_secret(path: &Path) -> Result<WebhookSecret, KitError> {
+    let content = fs::read(path).map_err(Unreadable::of(path))?;
+    WebhookSecret::of_file(&content).map_err(|found| KitError::Secret { found })
 }
 
 fn client(ca_file: Option<&Path>) -> Result<Client, KitError> {
@@ -372,9 +347,9 @@ mod tests {
         let later = Instant::now() + MINUTE;
         let body = Bytes::from_static(b"{}");
         assert_eq!(case.webhook.ask(body.clone(), later, NOW).await.unwrap(), Answer::Allow(vec![]));
-        let key = hmac::Key::new(hmac::HMAC_SHA256, b"fedcba9876543210");
+        let secret = WebhookSecret::of_file(b"fedcba9876543210").unwrap();
         let request = server.requests.try_recv().unwrap();
-        assert!(request.contains(&signature(&key, "1800000000", &body)), "{request}");
+        assert!(request.contains(&secret.sign("1800000000", &body)), "{request}");
     }
 
     #[tokio::test]
@@ -549,8 +524,8 @@ mod tests {
             read_secret(&path).map(drop).map_err(|problem| problem.to_string())
         };
         assert_eq!(secret(SECRET), Ok(()));
-        assert_eq!(secret(&"x".repeat(SECRET_BYTES_MAX)), Ok(()));
-        for content in ["", "too short\n\n\n\n\n\n\n\n", &"x".repeat(SECRET_BYTES_MAX + 1)] {
+        assert_eq!(secret(&"x".repeat(WebhookSecret::BYTES_MAX)), Ok(()));
+        for content in ["", "too short\n\n\n\n\n\n\n\n", &"x".repeat(WebhookSecret::BYTES_MAX + 1)] {
             let problem = secret(content).unwrap_err();
             assert!(problem.contains("16 to 4096 are needed"), "{problem}");
         }

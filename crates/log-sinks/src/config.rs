@@ -1,10 +1,8 @@
 use std::fmt;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use landfall_services::QueueUrl;
+use landfall_services::{QueueUrl, WebhookSecret, is_this_machine};
 use reqwest::Url;
 use thiserror::Error;
 
@@ -59,7 +57,7 @@ pub struct Prepared {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Webhook {
     pub(crate) url: Url,
-    pub(crate) secret: Arc<[u8]>,
+    pub(crate) secret: WebhookSecret,
 }
 
 /// Every limit of the sinks. What happens at each is said beside it.
@@ -157,21 +155,17 @@ pub enum InvalidConfig {
     },
     /// The secret is none.
     #[error(
-        "the secret of the webhook in {path} has {bytes} bytes; it must have {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX}"
+        "the secret of the webhook in {path} has {bytes} bytes; it must have {} to {}",
+        WebhookSecret::BYTES_MIN,
+        WebhookSecret::BYTES_MAX
     )]
     SecretLength {
         /// The file.
         path: PathBuf,
         /// How many it has.
-        bytes: u64,
+        bytes: usize,
     },
 }
-
-/// The fewest bytes of the secret of a webhook: a shorter one can be guessed.
-const SECRET_BYTES_MIN: u64 = 16;
-
-/// The most bytes of the secret of a webhook.
-const SECRET_BYTES_MAX: u64 = 4_096;
 
 /// The fewest bytes after which a file is renamed.
 const FILE_BYTES_MIN: u64 = 4_096;
@@ -250,7 +244,7 @@ impl FileConfig {
 
 impl WebhookConfig {
     fn prepare(&self) -> Result<Webhook, InvalidConfig> {
-        Ok(Webhook { url: self.parse_url()?, secret: self.read_secret()?.into() })
+        Ok(Webhook { url: self.parse_url()?, secret: self.read_secret()? })
     }
 
     /// The URL, if it is one that a webhook may have.
@@ -267,19 +261,16 @@ impl WebhookConfig {
     }
 
     /// Reads the secret.
-    fn read_secret(&self) -> Result<Vec<u8>, InvalidConfig> {
+    fn read_secret(&self) -> Result<WebhookSecret, InvalidConfig> {
         let path = &self.secret_file;
         let unreadable = |source| InvalidConfig::UnreadableSecret { path: path.clone(), source };
         let wrong_length = |bytes| InvalidConfig::SecretLength { path: path.clone(), bytes };
         // Not read if it cannot be one, whatever may be at its end.
-        let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
-        if bytes > 2 * SECRET_BYTES_MAX {
+        let bytes = usize::try_from(std::fs::metadata(path).map_err(unreadable)?.len()).unwrap_or(usize::MAX);
+        if bytes > 2 * WebhookSecret::BYTES_MAX {
             return Err(wrong_length(bytes));
         }
-        let secret = std::fs::read(path).map_err(unreadable)?.trim_ascii_end().to_vec();
-        let bytes = u64::try_from(secret.len()).unwrap_or(u64::MAX);
-        let is_in_order = (SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&bytes);
-        if is_in_order { Ok(secret) } else { Err(wrong_length(bytes)) }
+        WebhookSecret::of_file(&std::fs::read(path).map_err(unreadable)?).map_err(wrong_length)
     }
 }
 
@@ -320,11 +311,6 @@ fn is_namespace(text: &str) -> bool {
 
 fn is_web_url(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -445,12 +431,13 @@ mod tests {
         let secret_file = directory.path().join("secret");
         let webhook = WebhookConfig { url: String::new(), secret_file: secret_file.clone() };
         assert!(matches!(webhook.read_secret(), Err(InvalidConfig::UnreadableSecret { .. })));
+        let secret = |content: &[u8]| Ok(WebhookSecret::of_file(content).unwrap());
         for (content, expected) in [
-            (b"0123456789abcdef\n".to_vec(), Ok(b"0123456789abcdef".to_vec())),
-            (b" 0123456789abcde \r\n".to_vec(), Ok(b" 0123456789abcde".to_vec())),
+            (b"0123456789abcdef\n".to_vec(), secret(b"0123456789abcdef")),
+            (b" 0123456789abcde \r\n".to_vec(), secret(b" 0123456789abcde")),
             (b"0123456789abcde\n".to_vec(), Err(15)),
             (b"\n".to_vec(), Err(0)),
-            ([b'a'; 4_096].iter().chain(b"\n").copied().collect(), Ok(vec![b'a'; 4_096])),
+            ([b'a'; 4_096].iter().chain(b"\n").copied().collect(), secret(&[b'a'; 4_096])),
             (vec![b'a'; 4_097], Err(4_097)),
             (vec![b' '; 8_193], Err(8_193)),
         ] {
